@@ -1,0 +1,38 @@
+"""What can go wrong with a model's endpoint, and the kinds a reply is classified into."""
+
+from typing import Final, Literal
+
+from ..errors import EvolgraphError
+
+Kind = Literal[
+    "ok",
+    "truncated",  # finish_reason "length", whatever the text looks like
+    "refusal",  # the model declined
+    "filtered",  # the server's content filter cut in
+    "empty",  # no choices, no content, or blank content
+    "not-json",  # a text without a JSON object in it
+    "schema",  # JSON that does not fit the reply model
+    "check",  # fits the reply model, but not what was asked
+    "garbled",  # status 200 with a body that is not JSON
+    "too-large",  # a body over the cap; reading stopped there
+    "unreachable",
+    "timeout",
+    "rate-limited",  # 408, 425, 429
+    "server",  # 5xx
+    "bad-request",  # 400, 413, 422 and the like
+    "auth",  # 401, 402, 403
+    "not-found",  # 404, 405, and redirects
+]
+"""How a call ended. Only `ok` carries a value."""
+
+REPAIRABLE: Final[frozenset[str]] = frozenset({"not-json", "schema", "check"})
+"""Kinds that get one repair turn; every other failure is final for its ask."""
+
+FATAL: Final[frozenset[str]] = frozenset({"auth", "not-found"})
+"""Kinds that no retry and no other sample can change: they stop the run."""
+
+
+class EndpointError(EvolgraphError):
+    """An endpoint that cannot be used at all: wrong settings, unreachable, refused key, unknown model."""
+
+    kind = "endpoint"
