@@ -1,0 +1,1 @@
+"""Agents: perception, reasoning, interaction, the screen and the judge."""

@@ -1,0 +1,1 @@
+"""Prompts: the texts that agents send, and their library."""

@@ -1,0 +1,1 @@
+"""Samples: what evolves, its images and its file formats."""

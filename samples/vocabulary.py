@@ -1,7 +1,7 @@
 """The closed vocabularies of MMEvol (arXiv 2409.05840, section 3 and its published prompts).
 
-The published pipeline let model-written labels drift from 9 to 134 in three rounds. Here the sets are closed: a label is
-normalised to a member or the caller is told that it could not be.
+The published pipeline let model-written labels drift from 9 to 134 in three rounds. Here the sets are closed: a label
+is normalised to a member or the caller is told that it could not be.
 """
 
 import re

@@ -1,0 +1,1 @@
+"""Policies: how a sample is routed."""

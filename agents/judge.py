@@ -1,0 +1,83 @@
+"""The judge: sees the image and the true parent, and rules on every pair by its id (DESIGN section 3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..endpoints.client import Ask, CallKey, Model
+from ..prompts.library import data_lines
+from .agent import Failure, Prompter, View, question_row
+from .replies import JudgeReply, PairVerdict
+from .screen import Pair
+
+FLAGS = ("grounded", "correct", "answerable", "needs_image", "improved")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts by question id, or the failure; and what they cost in tokens (None: unknown)."""
+
+    verdicts: dict[str, PairVerdict]
+    failure: Failure | None = None
+    tokens: int | None = None
+
+
+def accepted(verdict: PairVerdict, direction: str) -> bool:
+    """The acceptance rule: all five hold, and the score rose (reasoning) or did not fall (other directions)."""
+    gain = verdict.score_after - verdict.score_before
+    return all(getattr(verdict, flag) for flag in FLAGS) and (gain > 0 if direction == "reasoning" else gain >= 0)
+
+
+def refusal_code(verdict: PairVerdict) -> str:
+    """The first flag that does not hold as a code (`not-grounded`), or `no-gain` when only the score spoke against."""
+    return next((f"not-{flag.replace('_', '-')}" for flag in FLAGS if not getattr(verdict, flag)), "no-gain")
+
+
+class Judge:
+    """One model call judges all pairs of a sample's round."""
+
+    name = "judge"
+
+    def __init__(self, model: Model, prompter: Prompter) -> None:
+        self._model = model
+        self._prompter = prompter
+
+    def task(self, pairs: Sequence[Pair]) -> str:
+        """The task text for `pairs`."""
+        return self._prompter.library.render("judge", pairs=data_lines([_pair_row(pair) for pair in pairs]))
+
+    async def judge(self, view: View, pairs: Sequence[Pair]) -> Judgement:
+        """Verdicts for all `pairs`; a failure is a value, not an exception."""
+        wanted = {pair.parent.id for pair in pairs}
+
+        def check(reply: JudgeReply) -> str | None:
+            given = [verdict.id for verdict in reply.verdicts]
+            if missing := sorted(wanted - set(given)):
+                return f"there is no verdict for {', '.join(missing)}"
+            if len(given) != len(set(given)):
+                return "an id has more than one verdict"
+            return None
+
+        answer = await self._model.ask(
+            Ask(
+                key=CallKey(view.sample.id, view.round, self.name, view.take),
+                role="judge",
+                messages=self._prompter.messages(view.sample, self.task(pairs)),
+                reply=JudgeReply,
+                repair=self._prompter.repair,
+                check=check,
+            )
+        )
+        if answer.value is None:
+            return Judgement({}, Failure(answer.kind, answer.detail), answer.usage.total)
+        return Judgement({v.id: v for v in answer.value.verdicts if v.id in wanted}, tokens=answer.usage.total)
+
+
+def _pair_row(pair: Pair) -> dict[str, Any]:
+    proposed = [{"label": box.label, "bbox": box.bbox} for box in pair.candidate.proposed]
+    return {
+        "id": pair.parent.id,
+        "direction": pair.direction,
+        "parent": question_row(pair.parent),
+        "evolved": question_row(pair.candidate.qa) | {"proposed_boxes": proposed},
+    }

@@ -1,0 +1,197 @@
+"""The state machine that routes a sample: route -> a direction's agent -> judge -> the next direction ... -> end.
+
+A round is two supersteps, since each costs CPU: the agent's, and the judge's, which also screens before and routes after.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command
+
+from ..agents.agent import Agent, View
+from ..agents.judge import Judge
+from ..agents.screen import SCREENS, Screen
+from .policies.policy import Decision, Policy
+from .rounds import (
+    Ruling,
+    Screened,
+    close_round,
+    failed_round,
+    refusals,
+    screen_round,
+    unjudged,
+    verdicts,
+)
+from .routing import decide, ending, span
+from .settings import Settings
+from .state import State, Update, changed, heads_of, proposed_of, sample_of
+
+TERMINAL = frozenset({"bad-request", "rate-limited", "server", "timeout", "unreachable"})
+"""Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What the graph's nodes work with; bound when the graph is built."""
+
+    agents: Mapping[str, Agent]
+    judge: Judge
+    policy: Policy
+    settings: Settings
+    screens: Sequence[Screen] = field(default=SCREENS)
+
+    @property
+    def eligible(self) -> list[str]:
+        """The directions that are not switched off."""
+        return [name for name in self.agents if name not in self.settings.ablate]
+
+    def on(self, part: str) -> bool:
+        """Whether a switch of the loop is on."""
+        return part not in self.settings.ablate
+
+    async def next_round(self, state: State) -> tuple[str, Update]:
+        """The decision on the next round, or the sample's end: where to go, and what changes.
+
+        The decision is committed with the step that makes it, before the round's first call.
+        """
+        started = time.time_ns()
+        settings = self.settings
+        end = _failed(state) or ending(
+            state, rounds=settings.rounds, target=settings.target, patience=settings.patience
+        )
+        if end:
+            return END, {"status": end[0], "reason": end[1], "decision": None}
+        number = state["round"] + 1
+        decision = await decide(state, number, self.policy, self.eligible, settings.seed)
+        row = span(number, "route", "route", started, direction=decision.direction, propensity=decision.propensity)
+        update = {"round": number, "decision": decision.row(), "spans": [row], "tokens": 0}
+        return decision.direction, update
+
+    def evolving(self, agent: Agent) -> Any:
+        """The node of `agent`: one evolve call for all heads of the sample."""
+
+        async def evolve(state: State) -> Update:
+            started = time.time_ns()
+            evolved = await agent.evolve(self.view(state))
+            failure = evolved.failure
+            row = span(
+                state["round"], agent.name, "agent", started,
+                candidates=len(evolved.candidates), tokens=evolved.tokens, error=failure.kind if failure else None,
+            )  # fmt: skip
+            return {
+                "candidates": [candidate.model_dump(mode="json") for candidate in evolved.candidates],
+                "failure": {"kind": failure.kind, "detail": failure.detail} if failure else None,
+                "tokens": _total(state["tokens"], evolved.tokens),
+                "verdicts": [],
+                "generations": [],
+                "reward": None,
+                "spans": [row],
+            }
+
+        return evolve
+
+    def view(self, state: State) -> View:
+        """The sample as its agents see it."""
+        return View(
+            sample=sample_of(state),
+            round=state["round"],
+            heads=heads_of(state),
+            rejected=state["rejected"] if self.on("feedback") else (),
+            proposed=proposed_of(state),
+            take=state["take"],
+        )
+
+    async def rule(self, state: State) -> Command[Any]:
+        """Screens and judges the round's candidates, closes the round, and routes on."""
+        decision = Decision(**(state["decision"] or {}))
+        spans: list[dict[str, Any]] = []
+        tokens = state["tokens"]
+        screened = Screened()
+        if state["failure"]:
+            rulings = failed_round(state)
+        else:
+            started = time.time_ns()
+            screened = screen_round(state, decision.direction, self.screens if self.on("screen") else ())
+            counts = {"passed": len(screened.pairs), "refused": len(screened.refused)}
+            spans.append(span(state["round"], "screen", "screen", started, **counts, unknown=screened.unknown_labels))
+            judged, used = await self._judged(state, screened, decision.direction, spans)
+            rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
+        update = close_round({**state, "tokens": tokens}, screened, rulings, decision.direction)
+        self.policy.learn(decision, update["reward"]["reward"])
+        goto, onward = await self.next_round(changed(state, update))
+        return Command(goto=goto, update=update | onward | {"spans": [*spans, *onward.get("spans", [])]})
+
+    async def _judged(
+        self, state: State, screened: Screened, direction: str, spans: list[dict[str, Any]]
+    ) -> tuple[list[Ruling], int | None]:
+        if not screened.pairs:
+            return [], 0
+        if not self.on("judge"):
+            return unjudged(screened, "unjudged", "judging is switched off", keep=True), 0
+        started = time.time_ns()
+        judgement = await self.judge.judge(self.view(state), list(screened.pairs.values()))
+        failure = judgement.failure
+        spans.append(
+            span(
+                state["round"],
+                "judge",
+                "judge",
+                started,
+                pairs=len(screened.pairs),
+                tokens=judgement.tokens,
+                error=failure.kind if failure else None,
+            )
+        )
+        if failure:
+            return unjudged(screened, failure.kind, failure.detail, keep=False), judgement.tokens
+        rulings = verdicts(screened, judgement.verdicts, direction, eliminate=self.on("elimination"))
+        return rulings, judgement.tokens
+
+
+def _failed(state: State) -> tuple[str, str] | None:
+    failure = state["history"][-1]["failure"] if state["history"] else ""
+    return ("failed", failure) if failure.partition(":")[0] in TERMINAL else None
+
+
+def _total(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def build_graph(
+    agents: Mapping[str, Agent],
+    judge: Judge,
+    policy: Policy,
+    settings: Settings | None = None,
+    *,
+    screens: Sequence[Screen] = SCREENS,
+    checkpointer: BaseCheckpointSaver[str] | None = None,
+) -> CompiledStateGraph[State, None, State, State]:
+    """The compiled graph over `State`; start it with `state.initial(sample, position)`.
+
+    Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
+    parent's is used. Set `recursion_limit` to at least 2 * rounds + 3.
+    """
+    loop = Loop(agents, judge, policy, settings or Settings(), screens)
+    names = list(agents)
+    destinations = Literal[(*names, END)]  # type: ignore[valid-type]
+
+    async def route(state: State) -> Command[destinations]:  # type: ignore[valid-type]
+        goto, update = await loop.next_round(state)
+        return Command(goto=goto, update=update)
+
+    async def rule(state: State) -> Command[destinations]:  # type: ignore[valid-type]
+        return await loop.rule(state)
+
+    graph: StateGraph[State, None, State, State] = StateGraph(State)
+    graph.add_node("route", route)
+    for name, agent in agents.items():
+        graph.add_node(name, loop.evolving(agent))
+        graph.add_edge(name, "judge")
+    graph.add_node("judge", rule)
+    graph.add_edge(START, "route")
+    return graph.compile(checkpointer=checkpointer)

@@ -1,0 +1,31 @@
+"""Fixed shares, such as the 0.5 / 0.25 / 0.25 of MMEvol's published code."""
+
+from collections.abc import Mapping
+
+from .policy import Context, Decision, PolicyError
+
+
+class Fixed:
+    """Gives each direction a probability in proportion to its weight (>= 0); without a weight it is never chosen.
+
+    Raises PolicyError when a weight is negative or all are zero.
+    """
+
+    name = "fixed"
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        if not weights or min(weights.values()) < 0 or sum(weights.values()) <= 0:
+            raise PolicyError("weights must be >= 0 and not all zero", where="fixed")
+        self._weights = dict(weights)
+        self.version = "1:" + ",".join(f"{name}={weight:g}" for name, weight in sorted(weights.items()))
+
+    async def propose(self, context: Context) -> Mapping[str, float]:
+        """The weights of the eligible directions, scaled to sum to 1. Raises PolicyError when all are zero."""
+        weights = {name: self._weights.get(name, 0.0) for name in context.eligible}
+        total = sum(weights.values())
+        if total <= 0:
+            raise PolicyError(f"no weight for any of {', '.join(context.eligible)}", where="fixed")
+        return {name: weight / total for name, weight in weights.items()}
+
+    def learn(self, decision: Decision, reward: float) -> None:
+        """Learns nothing."""

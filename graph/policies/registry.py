@@ -1,0 +1,68 @@
+"""Policies by name: the built-in ones, those of installed packages, and those written in a TOML file."""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from .cycle import Cycle
+from .fixed import Fixed
+from .policy import Policy, PolicyError
+from .uniform import Uniform
+
+BUILTIN: Final[Mapping[str, Callable[..., Policy]]] = {"uniform": Uniform, "fixed": Fixed, "cycle": Cycle}
+
+
+def factories() -> dict[str, Callable[..., Policy]]:
+    """Every known policy's factory by name. Raises PolicyError for a broken plugin."""
+    found: dict[str, Callable[..., Policy]] = dict(BUILTIN)
+    for point in entry_points(group="evolgraph.policies"):
+        try:
+            found[point.name] = point.load()
+        except Exception as error:
+            raise PolicyError(f"cannot load the policy: {error}", where=point.value) from error
+    return found
+
+
+def load_policy(spec: str) -> Policy:
+    """The policy that `spec` names.
+
+    `spec` is a name (`uniform`), a name with weights (`fixed:perception=0.5,reasoning=0.25,interaction=0.25`) or a
+    TOML file with `policy = NAME` and that policy's settings. Raises PolicyError when it is none of these.
+    """
+    if spec.endswith(".toml"):
+        name, settings = _from_file(Path(spec))
+    else:
+        name, _, weights = spec.partition(":")
+        settings = {"weights": _weights(weights)} if weights else {}
+    known = factories()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        raise PolicyError(f"no policy is called {name!r}", remedy=hint)
+    try:
+        return known[name](**settings)
+    except TypeError as error:
+        remedy = "for example fixed:perception=2,reasoning=1,interaction=1" if name == "fixed" else ""
+        raise PolicyError(f"cannot be built from {settings or 'its name alone'}", where=name, remedy=remedy) from error
+
+
+def _weights(text: str) -> dict[str, float]:
+    try:
+        return {name.strip(): float(weight) for name, _, weight in (part.partition("=") for part in text.split(","))}
+    except ValueError as error:
+        raise PolicyError(f"cannot read the weights {text!r}", remedy="write name=number,name=number") from error
+
+
+def _from_file(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        return settings.pop("policy"), settings
+    except FileNotFoundError as error:
+        raise PolicyError("no such policy file", where=str(path)) from error
+    except KeyError as error:
+        raise PolicyError("names no policy", where=str(path), remedy='add policy = "NAME"') from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PolicyError(f"cannot read the policy file: {error}", where=str(path)) from error

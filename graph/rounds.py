@@ -1,0 +1,171 @@
+"""What a round does to a sample: candidates are screened and judged; heads, reward and lineage follow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..agents.judge import FLAGS, accepted, refusal_code
+from ..agents.replies import EvolvedQA, PairVerdict
+from ..agents.screen import Pair, Refusal, Screen, normalise, screen
+from ..samples.sample import QA, Box
+from .routing import reward
+from .state import Head, State, Update, heads_of, proposed_of, sample_of
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A round's pairs by question id: those the judge shall see, and why the others were refused."""
+
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    attempts: dict[str, Pair] = field(default_factory=dict)
+    unknown_labels: int = 0
+
+
+def screen_round(state: State, direction: str, screens: Sequence[Screen]) -> Screened:
+    """Pairs every head with its candidate and screens the pairs. A head without a candidate is refused as `missing`."""
+    heads = heads_of(state)
+    boxes = (*sample_of(state).boxes, *proposed_of(state))
+    offered: dict[str, EvolvedQA] = {}
+    for row in state["candidates"]:
+        offered.setdefault(row["id"], EvolvedQA.model_validate(row))
+    found = Screened()
+    unknown = 0
+    for parent in heads:
+        if parent.id not in offered:
+            found.refused[parent.id] = Refusal("missing", "the reply holds no question with this id")
+            continue
+        candidate = normalise(offered[parent.id], parent)
+        unknown += len(candidate.unknown)
+        pair = Pair(candidate, parent, direction, boxes, _siblings(heads, found.pairs, parent))
+        found.attempts[parent.id] = pair
+        if refusal := screen(pair, screens):
+            found.refused[parent.id] = refusal
+        else:
+            found.pairs[parent.id] = pair
+    return Screened(found.pairs, found.refused, found.attempts, unknown)
+
+
+def _siblings(heads: Sequence[QA], passed: Mapping[str, Pair], parent: QA) -> tuple[QA, ...]:
+    others = tuple(head for head in heads if head.id != parent.id)
+    return (*others, *(pair.candidate.qa for pair in passed.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What was decided on one head in one round. `verdict` is null when no judge was asked."""
+
+    qa: str
+    accepted: bool
+    stage: str
+    code: str
+    reason: str
+    verdict: PairVerdict | None = None
+
+
+def failed_round(state: State) -> list[Ruling]:
+    """The rulings of a round whose evolve call failed: every head stays."""
+    failure = state["failure"] or {"kind": "empty", "detail": ""}
+    return [Ruling(head["qa"]["id"], False, "agent", failure["kind"], failure["detail"]) for head in state["heads"]]
+
+
+def refusals(screened: Screened) -> list[Ruling]:
+    """The rulings of the screen."""
+    return [Ruling(qa, False, "screen", refusal.code, refusal.reason) for qa, refusal in screened.refused.items()]
+
+
+def verdicts(screened: Screened, given: Mapping[str, PairVerdict], direction: str, *, eliminate: bool) -> list[Ruling]:
+    """The rulings of the judge; without elimination every judged pair is kept, its verdict on record."""
+    rulings = []
+    for qa, verdict in given.items():
+        if qa in screened.pairs:
+            good = accepted(verdict, direction)
+            code = "accepted" if good else refusal_code(verdict)
+            rulings.append(Ruling(qa, good or not eliminate, "judge", code, verdict.reason, verdict))
+    return rulings
+
+
+def unjudged(screened: Screened, code: str, detail: str, *, keep: bool) -> list[Ruling]:
+    """The rulings on screened pairs that no judge ruled on: its call failed, or judging is switched off (`keep`)."""
+    return [Ruling(qa, keep, "judge", code, detail) for qa in screened.pairs]
+
+
+def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], direction: str) -> Update:
+    """The state changes that `rulings` on a round bring to heads, lineage, reward and feedback."""
+    by_id = {ruling.qa: ruling for ruling in rulings}
+    number, first = state["round"], dict(state["first_scores"])
+    heads: list[Head] = []
+    for head in state["heads"]:
+        ruling = by_id[head["qa"]["id"]]
+        heads.append(_next_head(head, ruling, screened, number))
+        if ruling.verdict:
+            first.setdefault(ruling.qa, ruling.verdict.score_before)
+    passed = [by_id[head["qa"]["id"]] for head in state["heads"] if by_id[head["qa"]["id"]].accepted]
+    gains = [r.verdict.score_after - r.verdict.score_before for r in passed if r.verdict]
+    judged = any(ruling.verdict or ruling.stage == "screen" for ruling in rulings)
+    failures = [r for r in rulings if r.stage == "agent" or (r.stage == "judge" and not r.verdict and not r.accepted)]
+    failure = f"{failures[0].code}: {failures[0].reason}" if failures else ""
+    past = {"round": number, "direction": direction, "accepted": len(passed), "failure": failure}
+    return {
+        "heads": heads,
+        "first_scores": first,
+        "verdicts": [_verdict_row(ruling, number, direction) for ruling in rulings],
+        "generations": [_generation_row(state, screened, by_id[qa], direction) for qa in screened.attempts],
+        "rejected": [_rejected_row(pair, by_id[qa]) for qa, pair in screened.attempts.items() if not by_id[qa].accepted],
+        "proposed": [*state["proposed"], *_confirmed(screened, passed, proposed_of(state))],
+        "reward": {"round": number, "reward": reward(gains, len(heads)), "tokens": state["tokens"]},
+        "history": [*state["history"], past],
+        "idle": 0 if passed else state["idle"] + 1,
+        "judged": state["judged"] + int(judged),
+        "candidates": [],
+        "failure": None,
+    }  # fmt: skip
+
+
+def _next_head(head: Head, ruling: Ruling, screened: Screened, number: int) -> Head:
+    verdict = ruling.verdict
+    if ruling.accepted:
+        evolved = screened.pairs[ruling.qa].candidate.qa.model_dump(mode="json")
+        return {"qa": evolved, "complexity": verdict.score_after if verdict else None, "round": number}
+    if head["complexity"] is None and verdict:
+        return {"qa": head["qa"], "complexity": verdict.score_before, "round": head["round"]}
+    return head
+
+
+def _verdict_row(ruling: Ruling, number: int, direction: str) -> dict[str, Any]:
+    verdict = ruling.verdict
+    fields = (*FLAGS, "score_before", "score_after")
+    given = {name: getattr(verdict, name) if verdict else None for name in fields}
+    return {
+        "round": number,
+        "qa": ruling.qa,
+        "direction": direction,
+        "stage": ruling.stage,
+        "accepted": ruling.accepted,
+        "code": ruling.code,
+        "reason": ruling.reason,
+    } | given
+
+
+def _generation_row(state: State, screened: Screened, ruling: Ruling, direction: str) -> dict[str, Any]:
+    parent = next(head for head in state["heads"] if head["qa"]["id"] == ruling.qa)
+    return {
+        "round": state["round"],
+        "qa": ruling.qa,
+        "outcome": "accepted" if ruling.accepted else "rejected",
+        "direction": direction,
+        "parent_round": parent["round"],
+        "complexity": ruling.verdict.score_after if ruling.verdict else None,
+        "content": screened.attempts[ruling.qa].candidate.qa.model_dump(mode="json"),
+    }
+
+
+def _rejected_row(pair: Pair, ruling: Ruling) -> dict[str, Any]:
+    qa = pair.candidate.qa
+    return {"id": qa.id, "question": qa.question, "answer": qa.answer, "reason": f"{ruling.code}: {ruling.reason}"}
+
+
+def _confirmed(screened: Screened, passed: Sequence[Ruling], known: Sequence[Box]) -> list[dict[str, Any]]:
+    boxes = {box.bbox: box for ruling in passed for box in screened.pairs[ruling.qa].candidate.proposed}
+    seen = {box.bbox for box in known}
+    return [box.model_dump(mode="json") for bbox, box in boxes.items() if bbox not in seen]

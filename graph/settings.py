@@ -1,0 +1,48 @@
+"""What a run can be told. Part of it makes the run's fingerprint: a store goes on only with the same."""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SWITCHES: Final = ("screen", "judge", "elimination", "feedback")
+"""Parts of the loop that can be left out, besides the directions themselves.
+
+screen: no code checks before the judge; judge: every screened pair is accepted unscored; elimination: a judged pair is
+kept whatever the verdict; feedback: rejected candidates are not shown to the next round.
+"""
+
+
+class Settings(BaseModel):
+    """The settings of a run, with the defaults of the command line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rounds: int = Field(default=3, ge=1, le=100)
+    """The most rounds a sample gets."""
+    target: float = Field(default=8.0, ge=1.0, le=10.0)
+    """The mean complexity of a sample's questions at which it is done, on the judge's scale of 1 to 10."""
+    patience: int = Field(default=3, ge=0)
+    """Rounds in a row with nothing accepted after which a sample is `stalled`; 0: never."""
+    policy: str = "uniform"
+    seed: int = 0
+    """Seeds the routing and the models' sampling."""
+    ablate: tuple[str, ...] = ()
+    """Directions or switches (SWITCHES) that are left out."""
+    prompts: Path | None = None
+    """A folder whose Markdown files replace the prompt texts of the same name."""
+    concurrency: int = Field(default=128, ge=1)
+    """Samples in flight."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many samples."""
+    format: Literal["auto", "mmevol", "llava"] = "auto"
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The part of the settings that decides what a run computes."""
+        return {
+            "rounds": self.rounds,
+            "target": self.target,
+            "patience": self.patience,
+            "seed": self.seed,
+            "ablate": sorted(self.ablate),
+        }

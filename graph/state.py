@@ -1,0 +1,160 @@
+"""A sample's state in the graph: small, plain JSON. And the store's rows that follow from each state change."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, cast
+
+from ..samples.sample import QA, Box, Sample
+
+Rows = dict[str, list[dict[str, Any]]]
+Update = dict[str, Any]
+"""Changed channels of a State."""
+
+
+class Head(TypedDict):
+    """A question's current version; `complexity` is null until it was first judged, `round` is where it comes from."""
+
+    qa: dict[str, Any]
+    complexity: float | None
+    round: int
+
+
+class State(TypedDict):
+    """The channels of the graph. A fresh one is made by `initial`."""
+
+    sample: dict[str, Any]
+    position: int
+    take: int
+    round: int
+    heads: list[Head]
+    first_scores: dict[str, int]
+    decision: dict[str, Any] | None
+    candidates: list[dict[str, Any]]
+    failure: dict[str, str] | None
+    verdicts: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]
+    proposed: list[dict[str, Any]]
+    generations: list[dict[str, Any]]
+    reward: dict[str, Any] | None
+    history: list[dict[str, Any]]
+    idle: int
+    judged: int
+    tokens: int | None
+    spans: list[dict[str, Any]]
+    status: str
+    reason: str
+
+
+def initial(sample: Sample, position: int) -> State:
+    """The state in which `sample` enters the graph; `position` is its place among the seeds."""
+    heads: list[Head] = [{"qa": qa.model_dump(mode="json"), "complexity": None, "round": 0} for qa in sample.qas]
+    return {
+        "sample": sample.model_dump(mode="json", exclude={"qas"}),
+        "position": position,
+        "take": 0,
+        "round": 0,
+        "heads": heads,
+        "first_scores": {},
+        "decision": None,
+        "candidates": [],
+        "failure": None,
+        "verdicts": [],
+        "rejected": [],
+        "proposed": [],
+        "generations": [],
+        "reward": None,
+        "history": [],
+        "idle": 0,
+        "judged": 0,
+        "tokens": 0,
+        "spans": [],
+        "status": "",
+        "reason": "",
+    }
+
+
+def changed(state: State, update: Update) -> State:
+    """`state` with the channels of `update` replaced."""
+    return cast(State, {**state, **update})
+
+
+def sample_of(state: State) -> Sample:
+    """The state's sample, without its questions."""
+    return Sample.model_validate(state["sample"])
+
+
+def heads_of(state: State) -> tuple[QA, ...]:
+    """The sample's current questions."""
+    return tuple(QA.model_validate(head["qa"]) for head in state["heads"])
+
+
+def proposed_of(state: State) -> tuple[Box, ...]:
+    """The boxes that earlier rounds proposed and the judge confirmed."""
+    return tuple(Box.model_validate(box) for box in state["proposed"])
+
+
+def complexity(heads: Sequence[Head]) -> float | None:
+    """The mean complexity of `heads`, on a scale of 1 to 10; None while one of them was never judged."""
+    scores = [score for head in heads if (score := head["complexity"]) is not None]
+    return sum(scores) / len(scores) if scores and len(scores) == len(heads) else None
+
+
+def complexities(state: State) -> tuple[float | None, float | None]:
+    """The sample's mean complexity before and after, each over the questions that were judged at least once."""
+    first = state["first_scores"]
+    known = [
+        (first[head["qa"]["id"]], score)
+        for head in state["heads"]
+        if head["qa"]["id"] in first and (score := head["complexity"]) is not None
+    ]
+    if not known:
+        return None, None
+    return sum(first for first, _ in known) / len(known), sum(last for _, last in known) / len(known)
+
+
+def rows(thread: str, values: Mapping[str, Any]) -> Rows:
+    """The store's rows that follow from the state `values` of `thread` ("run/sample"); inserted once each."""
+    if "sample" not in values:
+        return {}
+    run, _, sample = thread.partition("/")
+    key = {"run": run, "sample": sample}
+    found: Rows = {"spans": [key | span for span in values["spans"]]}
+    if not values["history"] and not values["candidates"] and values["failure"] is None:
+        found |= _seed_rows(run, sample, values)
+    if values["decision"] is not None:
+        decision = {k: v for k, v in values["decision"].items() if k != "sample"}
+        found["decisions"] = [key | decision]
+    if values["verdicts"]:
+        found["verdicts"] = [key | verdict for verdict in values["verdicts"]]
+        found["generations"] = [key | generation for generation in values["generations"]]
+    if values["reward"] is not None:
+        found["rewards"] = [key | values["reward"]]
+    if values["status"]:
+        found["settled"] = [key | _settled_row(values)]
+    return found
+
+
+def _seed_rows(run: str, sample: str, values: Mapping[str, Any]) -> Rows:
+    seed = Sample.model_validate(values["sample"] | {"qas": [head["qa"] for head in values["heads"]]})
+    content = seed.model_dump(mode="json")
+    generations = [
+        {"run": run, "sample": sample, "round": 0, "qa": qa["id"], "outcome": "seed", "direction": None,
+         "parent_round": None, "complexity": None, "content": qa}
+        for qa in content["qas"]
+    ]  # fmt: skip
+    row = {"run": run, "id": sample, "position": values["position"], "digest": seed.digest(),
+           "images": content["images"], "sample": values["sample"]}  # fmt: skip
+    return {"samples": [row], "generations": generations}
+
+
+def _settled_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    before, after = complexities(cast(State, values))
+    return {
+        "status": values["status"],
+        "rounds": len(values["history"]),
+        "reason": values["reason"],
+        "complexity_before": before,
+        "complexity_after": after,
+        "heads": values["heads"],
+        "settled_ns": time.time_ns(),
+    }
