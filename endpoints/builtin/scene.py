@@ -98,6 +98,21 @@ class Scene:
         having = [region for region in self.regions if region.label.lower() == key]
         return having[0] if len(having) == 1 else None
 
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """The numbers of the caption's table, by the name a reader would use ("quantity of apples")."""
+        table = self.facts.table
+        if table is None:
+            return {}
+        columns = (("quantity of", table.quantities), ("unit price of", table.prices), ("amount for", table.amounts))
+        return {f"{what} {item}": float(v) for what, column in columns for item, v in zip(table.items, column, strict=True)}
+
+    def value(self, name: str) -> float | None:
+        """The number of a chart's or table's entry, or None when the caption gives none."""
+        series = self.facts.series
+        known = series.value(name) if series else None
+        return self.values.get(name.lower().removeprefix("the ")) if known is None else known
+
     def with_label(self, label: str) -> list[Region]:
         """The regions that carry `label` (singular or plural)."""
         key = singular(label.lower())
