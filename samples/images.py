@@ -1,0 +1,158 @@
+"""The images of a data set: inspected once, and made ready to send. Everything that decodes has an async form off the loop."""
+
+import asyncio
+import base64
+import hashlib
+import os
+import stat
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .contained import ImageError, open_regular, relative, shown
+from .decoding import encoded, measure
+from .sample import Image
+
+__all__ = ["Encoded", "ImageError", "ImageLimits", "ImageRoot"]
+
+MAX_SIDE: Final = 1024
+"""Pixels along the longer side of an image as it is sent."""
+_INSPECTED: Final = 10_000
+"""How many inspected files are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What is refused before it is decoded, and how much is kept."""
+
+    max_bytes: int = 20_000_000
+    """Bytes of a file."""
+    max_pixels: int = 50_000_000
+    """Width times height."""
+    cache_bytes: int = 64_000_000
+    """Bytes of encoded images kept for later calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An image as it is sent."""
+
+    data: bytes
+    mime: str
+    literal: bytes
+    """The data URI as a JSON string, quotes included, ready to be spliced into a request."""
+
+
+class ImageRoot:
+    """The folder that a data set's image paths are relative to. Usable from several threads.
+
+    Every method that takes a path or an Image raises ImageError (one line: path, what is wrong, remedy).
+    """
+
+    def __init__(self, root: Path, limits: ImageLimits | None = None) -> None:
+        self.root = root
+        self.limits = limits or ImageLimits()
+        self._lock = threading.Lock()
+        self._inspected: OrderedDict[tuple[int, ...], Image] = OrderedDict()
+        self._encoded: OrderedDict[tuple[str, int], Encoded] = OrderedDict()
+        self._encoded_bytes = 0
+
+    def inspect(self, path: str) -> Image:
+        """Hash and size of the image at `path`, decoded whole once, so that what is truncated is found here."""
+        file = self._open(path)
+        try:
+            state = os.fstat(file)
+            key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+            with self._lock:
+                known = self._inspected.get(key)
+            name = str(relative(path))
+            image = known.model_copy(update={"path": name}) if known else self._measured(name, self._bytes(file))
+        except ImageError as error:
+            raise _placed(error, path) from error
+        finally:
+            os.close(file)
+        with self._lock:
+            self._inspected[key] = image
+            if len(self._inspected) > _INSPECTED:
+                self._inspected.popitem(last=False)
+        return image
+
+    def encode(self, image: Image, max_side: int = MAX_SIDE) -> Encoded:
+        """`image` upright, at most `max_side` pixels long, as JPEG or PNG. Refuses a file that changed since `inspect`."""
+        key = (image.sha256, max_side)
+        with self._lock:
+            if key in self._encoded:
+                self._encoded.move_to_end(key)
+                return self._encoded[key]
+        try:
+            data = self._read(image.path)
+            if hashlib.sha256(data).hexdigest() != image.sha256:
+                raise ImageError("the file changed since it was read", remedy="restore it, or start a new run")
+            ready = _ready(*encoded(data, max_side, self.limits.max_pixels))
+        except ImageError as error:
+            raise _placed(error, image.path) from error
+        self._keep(key, ready)
+        return ready
+
+    async def inspected(self, path: str) -> Image:
+        """`inspect` in a worker thread."""
+        return await asyncio.to_thread(self.inspect, path)
+
+    async def encoded(self, image: Image) -> bytes:
+        """The data URI of `image` as a JSON string literal; encoded in a worker thread unless it is remembered."""
+        ready = self._encoded.get((image.sha256, MAX_SIDE))
+        return (ready or await asyncio.to_thread(self.encode, image)).literal
+
+    def _measured(self, name: str, data: bytes) -> Image:
+        size = measure(data, self.limits.max_pixels)
+        return Image(path=name, sha256=hashlib.sha256(data).hexdigest(), width=size.width, height=size.height)
+
+    def _read(self, path: str) -> bytes:
+        file = self._open(path)
+        try:
+            return self._bytes(file)
+        finally:
+            os.close(file)
+
+    def _open(self, path: str) -> int:
+        try:
+            return open_regular(self.root, path)
+        except OSError as error:
+            raise ImageError(f"no image root: {error.strerror}", where=str(self.root), remedy="give --images DIR") from error
+
+    def _bytes(self, file: int) -> bytes:
+        """The whole file, which is regular and within the byte limit even if it grows meanwhile."""
+        state, limit = os.fstat(file), self.limits.max_bytes
+        if not stat.S_ISREG(state.st_mode):
+            raise ImageError("not a regular file", remedy="name an image file")
+        with open(file, "rb", closefd=False) as stream:
+            data = b"" if state.st_size > limit else stream.read(limit + 1)
+        size = max(state.st_size, len(data))
+        if size > limit:
+            raise ImageError(f"{size / 1e6:.1f} MB > limit of {limit / 1e6:g} MB", remedy="scale or compress the image")
+        if not data:
+            raise ImageError("truncated: the file is empty", remedy="replace the file")
+        return data
+
+    def _keep(self, key: tuple[str, int], ready: Encoded) -> None:
+        with self._lock:
+            if key in self._encoded:
+                return
+            self._encoded[key] = ready
+            self._encoded_bytes += _cost(ready)
+            while self._encoded_bytes > self.limits.cache_bytes:
+                self._encoded_bytes -= _cost(self._encoded.popitem(last=False)[1])
+
+
+def _ready(data: bytes, mime: str) -> Encoded:
+    return Encoded(data, mime, b'"data:' + mime.encode() + b";base64," + base64.b64encode(data) + b'"')
+
+
+def _cost(ready: Encoded) -> int:
+    return len(ready.data) + len(ready.literal)
+
+
+def _placed(error: ImageError, path: str) -> ImageError:
+    return ImageError(error.message, where=error.where or shown(path), remedy=error.remedy)
