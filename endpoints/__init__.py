@@ -1,0 +1,1 @@
+"""Talking to models: the HTTP client, LangChain models, and the embedded model."""

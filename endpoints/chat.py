@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -59,7 +59,7 @@ class Ask(Generic[T]):
     repair: Callable[[str], str]
     """From the error text to the prompt of the repair turn."""
     check: Callable[[T], str | None] | None = None
-    """What the schema cannot say: the error text of a reply that does not fit, or None. Must be a pure function."""
+    """What the schema cannot say: the error text of a reply that does not fit, or None. A pure function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,21 @@ class Usage:
     cached_tokens: int | None = None
     completion_tokens: int | None = None
 
+    @property
+    def total(self) -> int | None:
+        """Prompt and completion tokens together; None when either is unknown."""
+        return _sum(self.prompt_tokens, self.completion_tokens)
+
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             _sum(self.prompt_tokens, other.prompt_tokens),
             _sum(self.cached_tokens, other.cached_tokens),
             _sum(self.completion_tokens, other.completion_tokens),
         )
+
+
+UNKNOWN: Final = Usage()
+"""The usage of a call whose server told nothing."""
 
 
 def _sum(one: int | None, other: int | None) -> int | None:
@@ -111,7 +120,7 @@ class ImageSource(Protocol):
     """Gives the bytes of images as they are sent."""
 
     async def encoded(self, image: Image) -> bytes:
-        """The image's data URI as a JSON string literal, quotes included; read and encoded off the event loop.
+        """The image's data URI as a JSON string literal, quotes included; made off the event loop.
 
         For example `b'"data:image/jpeg;base64,/9j/4AAQ..."'`. Raises EvolgraphError when it cannot be read.
         """

@@ -72,17 +72,11 @@ def _wrong(where: str, message: str, remedy: str) -> EndpointError:
 def _check_url(url: str) -> None:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _wrong(
-            "endpoint", "the URL is not an http or https address", "such as http://127.0.0.1:8000/v1"
-        )
+        raise _wrong("endpoint", "the URL is not an http or https address", "such as http://127.0.0.1:8000/v1")
     if "@" in parts.netloc:
-        raise _wrong(
-            parts.hostname, "the URL holds credentials", "put the key into a variable and name it in key_env"
-        )
+        raise _wrong(parts.hostname, "the URL holds credentials", "name the key's variable in key_env")
     if parts.query or parts.fragment:
-        raise _wrong(
-            parts.hostname, "the URL has a query or fragment", "give it up to the version, as in .../v1"
-        )
+        raise _wrong(parts.hostname, "the URL has a query or fragment", "end it at the version, as in .../v1")
 
 
 def _split(url: str) -> SplitResult | None:

@@ -1,0 +1,64 @@
+"""A look at an endpoint before a run starts on it."""
+
+from typing import Any, Final
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from .endpoint import Endpoint
+from .errors import EndpointError
+from .replies import one_line
+from .transport import UnreadableError, headers, open_session, read_capped, read_key
+
+PATIENCE: Final = aiohttp.ClientTimeout(total=15, sock_connect=5)
+
+
+async def probe(endpoint: Endpoint) -> None:
+    """Ask the endpoint which models it serves, with `GET /models`.
+
+    Raises EndpointError (kind `unreachable`, `auth` or `not-found`) when it does not answer, refuses the key, or does
+    not serve the model.
+    """
+    status, raw = await _models(endpoint)
+    if status in (401, 402, 403):
+        raise _error(endpoint, f"refused the key (HTTP {status})", "check the variable named in key_env", "auth")
+    served = _ids(raw) if status == 200 else None
+    if served is None:
+        raise _error(
+            endpoint,
+            f"is not an OpenAI-compatible server (HTTP {status} for /models)",
+            "the URL usually ends in /v1",
+            "not-found",
+        )
+    if not {endpoint.model, f"{endpoint.model}:latest"} & set(served):
+        known = one_line(", ".join(served)) or "none"
+        raise _error(endpoint, f"does not serve the model {endpoint.model}", f"served: {known}", "not-found")
+
+
+async def _models(endpoint: Endpoint) -> tuple[int, bytes]:
+    sent = headers(read_key(endpoint))
+    address = URL(endpoint.url + "/models")
+    try:
+        async with (
+            open_session() as session,
+            session.get(address, headers=sent, timeout=PATIENCE, allow_redirects=False) as response,
+        ):
+            return response.status, await read_capped(response)
+    except (aiohttp.ClientError, TimeoutError, OSError, UnreadableError) as error:
+        why = one_line(str(error)) or "no answer"
+        raise _error(
+            endpoint, f"cannot be reached: {why}", "start the server or correct the URL", "unreachable"
+        ) from error
+
+
+def _ids(raw: bytes) -> list[str] | None:
+    try:
+        listed: Any = orjson.loads(raw)["data"]
+        return [str(model["id"]) for model in listed]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def _error(endpoint: Endpoint, message: str, remedy: str, kind: str) -> EndpointError:
+    return EndpointError(message, where=endpoint.url, remedy=remedy, kind=kind)
