@@ -37,7 +37,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Evolved:
-    """What an evolving agent brought back: the candidates, or the failure; and what it cost in tokens (None: unknown)."""
+    """What an evolving agent brought back: candidates or a failure, and what it cost in tokens (None: unknown)."""
 
     candidates: tuple[EvolvedQA, ...] = ()
     failure: Failure | None = None

@@ -1,10 +1,10 @@
 """The state machine that routes a sample: route -> a direction's agent -> judge -> the next direction ... -> end.
 
-A round is two supersteps, since each costs CPU: the agent's, and the judge's, which also screens before and routes after.
+A round is two supersteps, since each costs CPU: the agent's, and the judge's, which screens before and routes after.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class Loop:
     policy: Policy
     settings: Settings
     screens: Sequence[Screen] = field(default=SCREENS)
+    on_round: Callable[[list[dict[str, Any]]], None] | None = None
 
     @property
     def eligible(self) -> list[str]:
@@ -123,6 +124,8 @@ class Loop:
             rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
         update = close_round({**state, "tokens": tokens}, screened, rulings, decision.direction)
         self.policy.learn(decision, update["reward"]["reward"])
+        if self.on_round:
+            self.on_round(update["verdicts"])
         goto, onward = await self.next_round(changed(state, update))
         return Command(goto=goto, update=update | onward | {"spans": [*spans, *onward.get("spans", [])]})
 
@@ -169,14 +172,15 @@ def build_graph(
     settings: Settings | None = None,
     *,
     screens: Sequence[Screen] = SCREENS,
+    on_round: Callable[[list[dict[str, Any]]], None] | None = None,
     checkpointer: BaseCheckpointSaver[str] | None = None,
 ) -> CompiledStateGraph[State, None, State, State]:
     """The compiled graph over `State`; start it with `state.initial(sample, position)`.
 
     Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
-    parent's is used. Set `recursion_limit` to at least 2 * rounds + 3.
+    parent's is used. `on_round` is told the verdict rows of every finished round. Set `recursion_limit` to at least 2 * rounds + 3.
     """
-    loop = Loop(agents, judge, policy, settings or Settings(), screens)
+    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round)
     names = list(agents)
     destinations = Literal[(*names, END)]  # type: ignore[valid-type]
 

@@ -1,5 +1,6 @@
 """What a round does to a sample: candidates are screened and judged; heads, reward and lineage follow."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,15 +106,16 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
     judged = any(ruling.verdict or ruling.stage == "screen" for ruling in rulings)
     failures = [r for r in rulings if r.stage == "agent" or (r.stage == "judge" and not r.verdict and not r.accepted)]
     failure = f"{failures[0].code}: {failures[0].reason}" if failures else ""
+    attempts = screened.attempts
     past = {"round": number, "direction": direction, "accepted": len(passed), "failure": failure}
     return {
         "heads": heads,
         "first_scores": first,
         "verdicts": [_verdict_row(ruling, number, direction) for ruling in rulings],
-        "generations": [_generation_row(state, screened, by_id[qa], direction) for qa in screened.attempts],
-        "rejected": [_rejected_row(pair, by_id[qa]) for qa, pair in screened.attempts.items() if not by_id[qa].accepted],
+        "generations": [_generation_row(state, screened, by_id[qa], direction) for qa in attempts],
+        "rejected": [_rejected_row(pair, by_id[qa]) for qa, pair in attempts.items() if not by_id[qa].accepted],
         "proposed": [*state["proposed"], *_confirmed(screened, passed, proposed_of(state))],
-        "reward": {"round": number, "reward": reward(gains, len(heads)), "tokens": state["tokens"]},
+        "reward": {"round": number, "reward": reward(gains, len(heads)), "tokens": state["tokens"], "rewarded_ns": time.time_ns()},
         "history": [*state["history"], past],
         "idle": 0 if passed else state["idle"] + 1,
         "judged": state["judged"] + int(judged),

@@ -64,8 +64,8 @@ def span(round_number: int, name: str, kind: str, started_ns: int, **attributes:
     """A finished span of a node as a row: it ends now; `error` among the attributes gives the status."""
     return {
         "round": round_number,
-        "id": f"{round_number}.{kind}",
-        "parent": None if kind == "route" else f"{round_number}.route",
+        "id": f"{round_number}/{name}",
+        "parent": None if kind == "route" else f"{round_number}/route",
         "name": name,
         "kind": kind,
         "started_ns": started_ns,

@@ -118,19 +118,20 @@ def rows(thread: str, values: Mapping[str, Any]) -> Rows:
         return {}
     run, _, sample = thread.partition("/")
     key = {"run": run, "sample": sample}
-    found: Rows = {"spans": [key | span for span in values["spans"]]}
+    taken = key | {"take": values["take"]}
+    found: Rows = {"spans": [taken | span for span in values["spans"]]}
     if not values["history"] and not values["candidates"] and values["failure"] is None:
         found |= _seed_rows(run, sample, values)
     if values["decision"] is not None:
         decision = {k: v for k, v in values["decision"].items() if k != "sample"}
         found["decisions"] = [key | decision]
     if values["verdicts"]:
-        found["verdicts"] = [key | verdict for verdict in values["verdicts"]]
-        found["generations"] = [key | generation for generation in values["generations"]]
+        found["verdicts"] = [taken | verdict for verdict in values["verdicts"]]
+        found["generations"] = [taken | generation for generation in values["generations"]]
     if values["reward"] is not None:
-        found["rewards"] = [key | values["reward"]]
+        found["rewards"] = [taken | values["reward"]]
     if values["status"]:
-        found["settled"] = [key | _settled_row(values)]
+        found["settled"] = [taken | _settled_row(values)]
     return found
 
 

@@ -1,0 +1,5 @@
+"""`python -m evolgraph.cli` is the `evolgraph` command."""
+
+from .main import main
+
+main()

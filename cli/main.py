@@ -1,0 +1,64 @@
+"""The `evolgraph` command: its groups are imported only when they are called, so that `--help` stays quick."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from ..errors import EvolgraphError
+
+COMMANDS: Final = {
+    "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
+    "export": ("export:export", "Write a run's questions in a training format."),
+    "graph": ("graph:graph", "Draw the state machine."),
+    "seeds": ("seeds:seeds", "Draw seed samples with known truth."),
+    "serve": ("serve:serve", "Serve the embedded model over HTTP."),
+    "trace": ("trace:trace", "Look into what the agents did and why."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' one-line help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command `cmd_name`, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        return getattr(importlib.import_module(f"..{module}", __name__), name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands with their one-line help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="evolgraph", prog_name="evolgraph")
+def cli() -> None:
+    """Evolve image-text instruction data with a graph of agents (MMEvol, arXiv 2409.05840)."""
+
+
+def main() -> None:
+    """Runs the command line. Exits with 2 and one line on a set-up error, with 130 when interrupted."""
+    try:
+        sys.exit(cli.main(standalone_mode=False, auto_envvar_prefix="EVOLGRAPH"))
+    except EvolgraphError as error:
+        _fail(str(error), 2)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()), 2)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _fail(line: str, code: int) -> None:
+    click.echo(f"evolgraph: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,49 @@
+"""Which run a store holds, and whether this start may go on with it."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..endpoints.endpoint import Endpoint
+from ..errors import EvolgraphError
+from ..prompts.library import Library
+from .policies.policy import Policy
+from .settings import SWITCHES, Settings
+
+
+class RunError(EvolgraphError):
+    """A run that cannot be started as asked."""
+
+    kind = "run"
+
+
+def fingerprint(
+    settings: Settings, library: Library, policy: Policy, endpoints: Sequence[Endpoint], names: Sequence[str]
+) -> dict[str, Any]:
+    """What decides a run's results, as plain JSON: a store goes on only with the same. No URL, port or concurrency."""
+    return settings.fingerprint() | {
+        "prompts": library.digest,
+        "policy": f"{policy.name} {policy.version}",
+        "directions": list(names),
+        "models": sorted(
+            {f"{role}: {endpoint.model} {endpoint.sampling()}" for endpoint in endpoints for role in endpoint.roles}
+        ),
+    }
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two fingerprints, in one line; empty when they agree."""
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in changed)
+
+
+def check_ablations(ablate: Sequence[str], names: Sequence[str]) -> None:
+    """Raises RunError when a part that shall be left out does not exist, or no direction would be left."""
+    known = [*names, *SWITCHES]
+    for part in ablate:
+        if part not in known:
+            near = difflib.get_close_matches(part, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise RunError(f"no part is called {part!r}", where="ablate", remedy=hint)
+    if set(names) <= set(ablate):
+        raise RunError("no direction is left", where="ablate", remedy=f"keep one of {', '.join(names)}")

@@ -1,0 +1,89 @@
+"""What comes out of a run: one outcome a sample, live counts, and a summary at the end."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..samples.sample import QA
+from .state import State, complexities, heads_of
+
+STATUSES: Final = ("reached", "exhausted", "stalled", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A settled sample. Complexities are means over its questions on a scale of 1 to 10, None when never judged."""
+
+    id: str
+    status: str
+    reason: str
+    rounds: int
+    complexity_before: float | None
+    complexity_after: float | None
+    qas: tuple[QA, ...]
+
+
+def outcome_of(state: State) -> Outcome:
+    """The outcome of a sample whose graph has ended in `state`."""
+    before, after = complexities(state)
+    return Outcome(
+        id=state["sample"]["id"],
+        status=state["status"],
+        reason=state["reason"],
+        rounds=len(state["history"]),
+        complexity_before=before,
+        complexity_after=after,
+        qas=heads_of(state),
+    )
+
+
+@dataclass(slots=True)
+class Progress:
+    """Live counts of a run, for displays: samples seen and settled, rounds and pairs of this start."""
+
+    seen: int = 0
+    read_all: bool = False
+    settled: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+    rounds: int = 0
+    accepted: int = 0
+    rejected: int = 0
+
+    @property
+    def done(self) -> int:
+        """Samples settled so far, those of earlier starts included."""
+        return self.settled.total()
+
+    def close_round(self, verdicts: list[dict[str, Any]]) -> None:
+        """Counts a finished round's verdicts."""
+        self.rounds += 1
+        accepted = sum(bool(verdict["accepted"]) for verdict in verdicts)
+        self.accepted += accepted
+        self.rejected += len(verdicts) - accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in numbers. Calls, tokens, seconds and CPU are of this start; everything else is of the whole run."""
+
+    run: str
+    samples: int
+    reached: int
+    exhausted: int
+    stalled: int
+    failed: int
+    pending: int
+    quarantined: int
+    calls: int
+    replayed: int
+    accepted: int
+    rejected: int
+    directions: Mapping[str, int]
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    complexity_before: float | None
+    complexity_after: float | None
+    seconds: float
+    cpu_ms_per_call: float | None

@@ -1,0 +1,265 @@
+"""Many samples through the graph: a bounded stream from the seeds to the settled, resumable at any point."""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+from langgraph.graph.state import CompiledStateGraph
+
+from ..agents.agent import Prompter
+from ..agents.judge import Judge
+from ..agents.registry import directions, screens
+from ..endpoints.builtin.child import running
+from ..endpoints.client import Client
+from ..endpoints.endpoint import Endpoint
+from ..endpoints.probing import probe
+from ..errors import EvolgraphError
+from ..prompts.library import Library
+from ..samples.formats.reading import Rejected, read
+from ..samples.images import ImageRoot
+from ..samples.sample import Sample
+from ..store.checkpoints import Saver
+from ..store.ledger import Ledger
+from ..store.runs import Run, Standing, create_run, end_session, newest_run, standing, start_session
+from ..store.store import Store
+from ..store.traces import RunTotals, totals
+from .identity import RunError, check_ablations, difference, fingerprint
+from .machine import build_graph
+from .outcome import Outcome, Progress, Summary, outcome_of
+from .policies.registry import load_policy
+from .settings import Settings
+from .state import State, initial, rows
+
+READ_AHEAD: Final = 32
+"""Samples read from the seeds at a time."""
+Graph = CompiledStateGraph[State, None, State, State]
+
+
+class Evolution:
+    """A run under way. Made by `evolve`; used as `async with evolve(...) as run: async for outcome in run: ...`.
+
+    Leaving the block early stops the run; its store goes on where it stopped. While it runs, `progress` counts.
+    """
+
+    def __init__(
+        self, seeds: Path | Iterable[Sample], images: Path | None, store: Path, endpoints: Sequence[Endpoint],
+        settings: Settings, resume: bool,
+    ) -> None:  # fmt: skip
+        self._seeds = seeds
+        self._images = images
+        self._endpoints = tuple(endpoints)
+        self._resume = resume
+        self._stack = AsyncExitStack()
+        self._done: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * settings.concurrency)
+        self.settings = settings
+        self.store_path = store
+        self.progress = Progress()
+        self.quarantined: list[Rejected] = []
+        self._error: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        """Opens the store, checks that it may go on, starts the embedded model if no endpoint was given, and begins."""
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._main = asyncio.create_task(self._run(), name="evolution")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Stops what still runs, notes how it ended, and closes everything."""
+        self._main.cancel()
+        await asyncio.gather(self._main, return_exceptions=True)
+        finished = self.progress.read_all and self.progress.done == self.progress.seen
+        await end_session(self._store, self._session, "finished" if finished else "stopped")
+        await self._stack.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[Outcome]:
+        """The outcomes of samples as they settle in this start. Raises what stopped the run, if anything did."""
+        while (outcome := await self._done.get()) is not None:
+            yield outcome
+        if self._error:
+            raise self._error
+
+    async def summary(self) -> Summary:
+        """The run in numbers, as far as it has come."""
+        found: RunTotals = await self._store.read(lambda db: totals(db, self.run.id))
+        stats, settled = self.client.stats, self.progress.settled
+        calls = stats.received
+        metered = not stats.unmetered
+        return Summary(
+            run=self.run.id,
+            samples=self.progress.seen,
+            **{status: settled[status] for status in ("reached", "exhausted", "stalled", "failed")},
+            pending=self.progress.seen - self.progress.done,
+            quarantined=self.progress.quarantined,
+            calls=calls,
+            replayed=stats.replayed,
+            accepted=found.accepted,
+            rejected=found.rejected,
+            directions=found.directions,
+            prompt_tokens=stats.prompt_tokens if metered else None,
+            cached_tokens=stats.cached_tokens if metered else None,
+            completion_tokens=stats.completion_tokens if metered else None,
+            complexity_before=found.complexity_before,
+            complexity_after=found.complexity_after,
+            seconds=round(time.monotonic() - self._started, 3),
+            cpu_ms_per_call=round((time.process_time() - self._cpu) * 1000 / calls, 3) if calls else None,
+        )
+
+    async def _open(self) -> None:
+        self._started, self._cpu = time.monotonic(), time.process_time()
+        settings = self.settings
+        agents, library, policy = directions(), Library(settings.prompts), load_policy(settings.policy)
+        check_ablations(settings.ablate, list(agents))
+        images = ImageRoot(self._image_root())
+        batches = _batches(self._samples(images))
+        first = await asyncio.to_thread(next, batches, [])
+        self._store = await self._stack.enter_async_context(Store.open(self.store_path))
+        if not self._endpoints:
+            url = await self._stack.enter_async_context(running())
+            self._endpoints = (Endpoint(url=url, model="builtin"),)
+        identity = fingerprint(settings, library, policy, self._endpoints, list(agents))
+        self.run = await self._claim(identity)
+        self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
+        for endpoint in dict.fromkeys(self._endpoints):
+            await probe(endpoint)
+        ledger = Ledger(self._store, self.run.id)
+        client = Client(self._endpoints, images, ledger, run_seed=settings.seed)
+        self.client = await self._stack.enter_async_context(client)
+        prompter = Prompter(library)
+        self.graph: Graph = build_graph(
+            {name: agent(self.client, prompter) for name, agent in agents.items()},
+            Judge(self.client, prompter),
+            policy,
+            settings,
+            screens=screens(),
+            on_round=self.progress.close_round,
+            checkpointer=Saver(self._store, rows),
+        )
+        self._batches = itertools.chain([first], batches)
+        self._session = await start_session(self._store, self.run.id)
+
+    def _image_root(self) -> Path:
+        if self._images is not None:
+            return self._images
+        return self._seeds.parent if isinstance(self._seeds, Path) else Path.cwd()
+
+    def _samples(self, images: ImageRoot) -> Iterator[Sample | Rejected]:
+        found = read(self._seeds, images, self.settings.format) if isinstance(self._seeds, Path) else iter(self._seeds)
+        return itertools.islice(found, self.settings.limit)
+
+    async def _claim(self, identity: dict[str, Any]) -> Run:
+        """The store's run when it is this one, or a new one in an empty store."""
+        known = await self._store.read(newest_run)
+        if known is None:
+            return await create_run(self._store, uuid.uuid4().hex[:12], identity, self.settings.seed)
+        anew = "name another --store, or delete this one, to start anew"
+        if not self._resume:
+            raise RunError("the store holds a run already", where=str(self.store_path), remedy=anew)
+        if changed := difference(known.fingerprint, identity):
+            raise RunError(
+                f"the store holds a run with other settings: {changed}", where=str(self.store_path), remedy=anew
+            )
+        return known
+
+    async def _run(self) -> None:
+        """Feeds the samples to as many workers as may be in flight; the end of the stream closes the outcomes."""
+        waiting: asyncio.Queue[tuple[int, Sample] | None] = asyncio.Queue(maxsize=READ_AHEAD)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(self.settings.concurrency):
+                    tasks.create_task(self._work(waiting))
+                await self._feed(waiting)
+        except* Exception as group:
+            self._error = _first(group)
+        await self._done.put(None)
+
+    async def _feed(self, waiting: asyncio.Queue[tuple[int, Sample] | None]) -> None:
+        position = 0
+        while batch := await asyncio.to_thread(next, self._batches, None):
+            for row in batch:
+                if isinstance(row, Rejected):
+                    self.quarantined.append(row)
+                    self.progress.quarantined += 1
+                    continue
+                self.progress.seen += 1
+                position += 1
+                if not self._is_settled(row):
+                    await waiting.put((position - 1, row))
+        self.progress.read_all = True
+        for _ in range(self.settings.concurrency):
+            await waiting.put(None)
+
+    def _is_settled(self, sample: Sample) -> bool:
+        known = self._standing.digests.get(sample.id)
+        if known not in (None, sample.digest()):
+            raise RunError(
+                "this seed is not what it was when the run began", where=sample.id,
+                remedy="restore it, or name another --store to start anew",
+            )  # fmt: skip
+        status = self._standing.settled.get(sample.id)
+        if status:
+            self.progress.settled[status] += 1
+        return bool(status)
+
+    async def _work(self, waiting: asyncio.Queue[tuple[int, Sample] | None]) -> None:
+        while (item := await waiting.get()) is not None:
+            outcome = await self._evolve_one(*item)
+            self.progress.settled[outcome.status] += 1
+            await self._done.put(outcome)
+
+    async def _evolve_one(self, position: int, sample: Sample) -> Outcome:
+        begun = sample.id in self._standing.begun
+        config: Any = {
+            "configurable": {"thread_id": f"{self.run.id}/{sample.id}"},
+            "recursion_limit": 2 * self.settings.rounds + 4,
+        }
+        state: Any = None if begun else initial(sample, position)
+        final = await self.graph.ainvoke(state, config, durability="sync")
+        return outcome_of(cast(State, final))
+
+
+def _batches(samples: Iterator[Sample | Rejected]) -> Iterator[list[Sample | Rejected]]:
+    while batch := list(itertools.islice(samples, READ_AHEAD)):
+        yield batch
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The error that stopped a run: the first that was raised on purpose, else the first of all."""
+    flat = list(_flat(group))
+    return next((error for error in flat if isinstance(error, EvolgraphError)), flat[0])
+
+
+def _flat(group: BaseExceptionGroup) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        yield from _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
+
+
+def evolve(
+    seeds: str | Path | Iterable[Sample],
+    *,
+    store: str | Path,
+    images: str | Path | None = None,
+    endpoints: Sequence[Endpoint] = (),
+    settings: Settings | None = None,
+    resume: bool = True,
+) -> Evolution:
+    """An evolution of `seeds` (a seed file, or samples), kept in the SQLite file `store` and resumed from it.
+
+    `images` is the folder that image paths are relative to (default: the seed file's). Without `endpoints` the
+    embedded model is started as a child process. With `resume=False` a store that holds a run is refused.
+
+    On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
+    """
+    source = Path(seeds) if isinstance(seeds, str | Path) else seeds
+    return Evolution(source, Path(images) if images else None, Path(store), endpoints, settings or Settings(), resume)

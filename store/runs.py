@@ -1,0 +1,71 @@
+"""The run that a store holds: its row, its starts, and what is already there when it is resumed."""
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the store knows it."""
+
+    id: str
+    fingerprint: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a run stands: seed digests by sample id, the samples that are settled (with status), those begun."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    settled: dict[str, str] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+
+
+def newest_run(db: sqlite3.Connection) -> Run | None:
+    """The run that was made last, or None in an empty store."""
+    row = db.execute("SELECT id, fingerprint, seed FROM runs ORDER BY created_ns DESC, rowid DESC LIMIT 1").fetchone()
+    return Run(row[0], orjson.loads(row[1]), row[2]) if row else None
+
+
+def standing(db: sqlite3.Connection, run: str) -> Standing:
+    """What is known of the run's samples: one pass over each table, no states are read."""
+    prefix = f"{run}/"
+    threads = db.execute(
+        "SELECT DISTINCT thread FROM checkpoints WHERE thread >= ? AND thread < ?", (prefix, f"{run}0")
+    )
+    return Standing(
+        digests=dict(db.execute("SELECT id, digest FROM samples WHERE run = ?", (run,))),
+        settled=dict(db.execute("SELECT sample, status FROM v_settled WHERE run = ?", (run,))),
+        begun={thread.removeprefix(prefix) for (thread,) in threads},
+    )
+
+
+async def create_run(store: Store, run: str, fingerprint: Mapping[str, Any], seed: int) -> Run:
+    """A new run's row."""
+    row = {"id": run, "created_ns": time.time_ns(), "fingerprint": fingerprint, "seed": seed, "parent": None}
+    await store.writer.insert({"runs": [row]})
+    return Run(run, fingerprint, seed)
+
+
+async def start_session(store: Store, run: str) -> int:
+    """Notes that this process works on `run` from now on; gives the session's id."""
+    session = time.time_ns()
+    row = {"id": session, "run": run, "started_ns": session, "pid": os.getpid(), "host": socket.gethostname()}
+    await store.writer.insert({"sessions": [row]})
+    return session
+
+
+async def end_session(store: Store, session: int, outcome: str) -> None:
+    """Notes how a session ended."""
+    sql = "UPDATE sessions SET ended_ns = ?, outcome = ? WHERE id = ?"
+    await store.writer.write([(sql, (time.time_ns(), outcome, session))])
