@@ -1,0 +1,1 @@
+"""Store: one SQLite file holds a run."""

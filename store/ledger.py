@@ -1,0 +1,123 @@
+"""The ledger of calls: a reply that was received is kept before it is used, and never asked for again."""
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from .store import Store
+from .writer import Statement, json_text
+
+_SAME = (
+    *("sample", "key", "round", "agent", "step", "take", "model", "kind", "text", "finish_reason", "response_id"),
+    *("endpoint", "attempts", "http_status", "error", "started_ns", "ended_ns"),
+)
+_USAGE = ("prompt_tokens", "cached_tokens", "completion_tokens")
+_COLUMNS = ("run", *_SAME, "maybe_billed", *_USAGE, "messages")
+_MENDED = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[3:])
+# A received reply stays for good; a failure that left none gives way to what came later.
+_RECORD = (
+    f"INSERT INTO calls ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+    f" ON CONFLICT (run, sample, key) DO UPDATE SET {_MENDED} WHERE calls.http_status IS NOT 200"
+)
+_KEEP_PART = "INSERT INTO parts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_FIND = f"SELECT {', '.join((*_SAME, *_USAGE))} FROM calls WHERE run = ? AND sample = ? AND key = ?"  # noqa: S608
+_OPEN_KEYS = (
+    "SELECT key, sample FROM calls WHERE run = ? AND sample NOT IN (SELECT sample FROM v_settled WHERE run = ?)"
+)
+_PARTS_REMEMBERED = 8192
+
+
+class Ledger:
+    """The calls of one run in `store`.
+
+    Only the keys of the calls that unfinished samples had made before are held in memory, so a fresh run asks the
+    database once.
+    """
+
+    def __init__(self, store: Store, run: str) -> None:
+        self._store = store
+        self._run = run
+        self._known: dict[str, str] | None = None
+        self._loading = asyncio.Lock()
+        self._kept: set[str] = set()
+
+    async def find(self, key: str) -> Mapping[str, Any] | None:
+        """The record of a call made before this start, as it was given to `record` but without its messages."""
+        known = self._known if self._known is not None else await self._load()
+        sample = known.get(key)
+        if sample is None:
+            return None
+        row = await self._store.read(lambda db: db.execute(_FIND, (self._run, sample, key)).fetchone())
+        if row is None:
+            return None
+        same, usage = row[: len(_SAME)], row[len(_SAME) :]
+        return {**dict(zip(_SAME, same, strict=True)), "usage": dict(zip(_USAGE, usage, strict=True))}
+
+    async def record(self, call: Mapping[str, Any]) -> None:
+        """Returns when `call` is committed. One that is recorded twice keeps its first reply.
+
+        The texts of its messages are stored by content, each once. Raises StoreError.
+        """
+        messages, texts = _dismantled(call["messages"])
+        usage = call.get("usage") or {}
+        values = (
+            self._run,
+            *[call.get(name) for name in _SAME],
+            call.get("maybe_billed", 0),
+            *[usage.get(name) for name in _USAGE],
+            json_text(messages),
+        )
+        new = {name: text for name, text in texts.items() if name not in self._kept}
+        statements: list[Statement] = [(_KEEP_PART, [*new.items()])] if new else []
+        await self._store.writer.write([*statements, (_RECORD, values)])
+        self._remember(new)
+
+    def _remember(self, parts: Mapping[str, str]) -> None:
+        if len(self._kept) > _PARTS_REMEMBERED:
+            self._kept.clear()
+        self._kept.update(parts)
+
+    async def _load(self) -> dict[str, str]:
+        async with self._loading:
+            if self._known is None:
+                self._known = await self._store.read(self._open_keys)
+        return self._known
+
+    def _open_keys(self, db: sqlite3.Connection) -> dict[str, str]:
+        return dict(db.execute(_OPEN_KEYS, (self._run, self._run)))
+
+
+def _dismantled(messages: Sequence[Mapping[str, Any]]) -> tuple[list[Any], dict[str, str]]:
+    """The messages with each text replaced by its hash, and the texts by hash."""
+    texts: dict[str, str] = {}
+    outline: list[Any] = []
+    for message in messages:
+        parts: list[Any] = []
+        for part in message["parts"]:
+            if part["type"] == "text":
+                name = _name(part["text"])
+                texts[name] = part["text"]
+                parts.append(name)
+            else:
+                parts.append(part)
+        outline.append([message["role"], parts])
+    return outline, texts
+
+
+def assembled(outline: Sequence[Sequence[Any]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The messages that `_dismantled` took apart; `texts` by hash."""
+    return [
+        {
+            "role": role,
+            "parts": [{"type": "text", "text": texts[part]} if isinstance(part, str) else part for part in parts],
+        }
+        for role, parts in outline
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

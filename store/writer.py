@@ -1,0 +1,181 @@
+"""The one thread that writes to a store: what arrives while it commits goes into its next transaction."""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from .errors import StoreError, is_environmental, translated
+
+Statement = tuple[str, Sequence[Any]]
+"""SQL with the values of its parameters: a tuple runs it once, a list of tuples runs it for each of them."""
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Rows by table; a value that is a list, tuple or mapping is stored as JSON text."""
+
+_GROUP = 512
+
+
+class _Job(NamedTuple):
+    statements: Sequence[Statement]
+    done: asyncio.Future[None]
+
+
+class Writer:
+    """Commits submissions in groups, in the order they came; each one wholly or not at all.
+
+    `capacity` is how many submissions may wait or be under way; more make their callers wait. `ended` is called by
+    the thread when it has closed `db`. Belongs to the event loop it was made on.
+    """
+
+    def __init__(self, db: sqlite3.Connection, where: str, *, capacity: int, ended: Callable[[], None]) -> None:
+        self._db = db
+        self._where = where
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._slots = asyncio.Semaphore(capacity)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="evolgraph-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many submissions wait for the thread or are under way, up to the capacity."""
+        return self._waiting
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Returns when all `statements` are committed, in one transaction.
+
+        If the caller is cancelled while it waits, a submission that was already queued is still written.
+        Raises StoreError `full`, `busy`, `corrupt`, `write` or `closed`; then nothing of it is stored.
+        """
+        await self._slots.acquire()
+        if self._closed:
+            self._slots.release()
+            raise StoreError("the store is closed", where=self._where, kind="closed")
+        done = self._loop.create_future()
+        self._waiting += 1
+        self._jobs.put(_Job(statements, done))
+        await done
+
+    async def insert(self, rows: Rows) -> None:
+        """Inserts `rows` in one transaction; a row whose natural key is there already is left as it was."""
+        await self.write(insertions(rows))
+
+    async def close(self) -> None:
+        """Writes what is queued, folds the log into the file, and ends the thread and its connection."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        try:
+            going = True
+            while going:
+                jobs, going = self._next_group()
+                if jobs:
+                    outcomes = self._commit(jobs)
+                    self._loop.call_soon_threadsafe(self._settle, jobs, outcomes)
+            # Everything is committed already: a log that cannot be folded in now is folded in by the next owner.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._db.close()
+            self._ended()
+
+    def _next_group(self) -> tuple[list[_Job], bool]:
+        """Waits for a job and takes those behind it; False with the last group."""
+        jobs: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == _GROUP:
+                return jobs, True
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, True
+        return jobs, False
+
+    def _commit(self, jobs: Sequence[_Job]) -> list[StoreError | None]:
+        """One transaction for all `jobs`; if one of them is at fault, halves are tried so that only it fails."""
+        try:
+            self._transact(jobs)
+        except Exception as error:  # whatever it is, it belongs to the callers
+            if len(jobs) == 1 or is_environmental(error):
+                return [translated(error, self._where) for _ in jobs]
+            half = len(jobs) // 2
+            return self._commit(jobs[:half]) + self._commit(jobs[half:])
+        return [None] * len(jobs)
+
+    def _transact(self, jobs: Sequence[_Job]) -> None:
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for statements, _ in jobs:
+                for sql, values in statements:
+                    if type(values) is list:
+                        db.executemany(sql, values)
+                    else:
+                        db.execute(sql, values)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[StoreError | None]) -> None:
+        for (_, done), error in zip(jobs, outcomes, strict=True):
+            self._waiting -= 1
+            self._slots.release()
+            if done.done():  # its caller was cancelled
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+
+def insertions(rows: Rows) -> list[Statement]:
+    """The statements that insert `rows`, leaving alone what is there already.
+
+    Only a taken key is passed over; a missing value or a wrong type is an error when it is written.
+    Raises StoreError `not-json` for a value that is neither a column's value nor JSON.
+    """
+    return [statement for table, some in rows.items() for statement in _table_insertions(table, some)]
+
+
+def _table_insertions(table: str, rows: Iterable[Mapping[str, Any]]) -> list[Statement]:
+    by_columns: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        by_columns.setdefault(tuple(row), []).append(tuple([_stored(value) for value in row.values()]))
+    return [(_insertion(table, columns), values) for columns, values in by_columns.items()]
+
+
+def _stored(value: Any) -> Any:
+    return json_text(value) if isinstance(value, (Mapping, list, tuple)) else value
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON text. Raises StoreError `not-json`."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise StoreError(f"a value is not JSON: {error}", kind="not-json") from error
+
+
+@lru_cache(maxsize=256)
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    names = (table, *columns)
+    if not all(name.isidentifier() for name in names):
+        raise StoreError(f"not a table and columns: {', '.join(names)}", kind="write")
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
