@@ -35,7 +35,7 @@ def relative(path: str) -> PurePosixPath:
     if not path:
         raise ImageError("missing image: the path is empty", remedy="name a file under the image root")
     if _REMOTE.match(path):
-        raise ImageError("remote images disabled", where=where, remedy="save the image under the image root and name its path")
+        raise ImageError("remote images disabled", where=where, remedy="save the file under the image root")
     inside = PurePosixPath(path)
     if inside.is_absolute() or ".." in inside.parts or "\0" in path:
         raise ImageError("outside image root", where=where, remedy="use a path relative to the image root, without ..")
@@ -71,7 +71,7 @@ def _refuse_link(name: str, folder: int) -> int:
     """The mode of `name` in `folder`, which is no link."""
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
-        raise ImageError("link refused", remedy="copy the file under the image root, or give the real folder as image root")
+        raise ImageError("link refused", remedy="copy the file under the image root")
     return mode
 
 
@@ -85,7 +85,7 @@ def _explained(error: OSError | UnicodeEncodeError, root: Path, path: str) -> Im
     if isinstance(error, UnicodeEncodeError):
         return ImageError("missing image: the path is not valid text", where=where, remedy="correct the path")
     if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
-        return ImageError(f"missing image: no such file under {root}", where=where, remedy="correct the path or give --images")
+        return ImageError(f"missing image: no such file under {root}", where=where, remedy="or give --images DIR")
     if error.errno == errno.ELOOP:
         return ImageError("link refused", where=where, remedy="copy the file under the image root")
     return ImageError(f"cannot be opened: {error.strerror}", where=where, remedy="make the file readable")

@@ -1,4 +1,4 @@
-"""The images of a data set: inspected once, and made ready to send. Everything that decodes has an async form off the loop."""
+"""The images of a data set: inspected once, and made ready to send. Decoding has async forms off the loop."""
 
 import asyncio
 import base64
@@ -80,7 +80,7 @@ class ImageRoot:
         return image
 
     def encode(self, image: Image, max_side: int = MAX_SIDE) -> Encoded:
-        """`image` upright, at most `max_side` pixels long, as JPEG or PNG. Refuses a file that changed since `inspect`."""
+        """`image` upright, at most `max_side` pixels long, JPEG or PNG. Refuses a file that changed since `inspect`."""
         key = (image.sha256, max_side)
         with self._lock:
             if key in self._encoded:
@@ -120,7 +120,8 @@ class ImageRoot:
         try:
             return open_regular(self.root, path)
         except OSError as error:
-            raise ImageError(f"no image root: {error.strerror}", where=str(self.root), remedy="give --images DIR") from error
+            where = str(self.root)
+            raise ImageError(f"no image root: {error.strerror}", where=where, remedy="give --images DIR") from error
 
     def _bytes(self, file: int) -> bytes:
         """The whole file, which is regular and within the byte limit even if it grows meanwhile."""

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
-
 from evolgraph.samples.images import ImageError, ImageLimits, ImageRoot
+from PIL import Image as Pillow
 
 
 def photo(width=80, height=60, seed=0):
@@ -149,7 +148,14 @@ def test_paths_out_of_the_root_are_refused(root, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["http://127.0.0.1/a.png", "https://x.invalid/a.png", "file:///etc/passwd", "ftp://h/a", "data:image/png;base64,AAA", "s3://b/a"],
+    [
+        "http://127.0.0.1/a.png",
+        "https://x.invalid/a",
+        "file:///etc/passwd",
+        "ftp://h/a",
+        "data:image/png;base64,A",
+        "s3://a",
+    ],
 )
 def test_remote_images_are_disabled(root, path):
     assert "remote images disabled" in refusal(root, path)
@@ -204,7 +210,7 @@ def test_too_many_bytes_are_refused_before_reading(root):
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.98])
 def test_truncated_files_are_found(root, suffix, share):
     whole = root.root / f"whole.{suffix}"
-    photo(400, 300).save(whole, **({"progressive": True} if share == 0.5 and suffix == "jpg" else {}))
+    photo(400, 300).save(whole, progressive=share == 0.5)
     data = whole.read_bytes()
     (root.root / f"cut.{suffix}").write_bytes(data[: int(len(data) * share)])
     assert "truncated" in refusal(root, f"cut.{suffix}")

@@ -1,0 +1,69 @@
+"""The layout of LLaVA's instruction files: one conversation a row, with `<image>` where an image goes."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from ..sample import QA
+from .evolved import Evolved
+from .fields import Draft, RowError, identity, image_paths, objects, required, text
+
+_TOKEN: Final = "<image>"  # noqa: S105
+_ROLES: Final = ("human", "gpt")
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    """Whether `row` is in this layout."""
+    return "conversations" in row
+
+
+def parse(row: Mapping[str, Any]) -> Draft:
+    """The seed in `row`: each pair of turns is a question; no skills, objects, boxes, caption. Raises RowError."""
+    images = image_paths(row)
+    turns = [_turn(turn, index) for index, turn in enumerate(objects(required(row, "conversations"), "conversations"))]
+    if not turns:
+        raise RowError("conversations", "holds no turns", "add a human and a gpt turn or remove the row")
+    if len(turns) % 2:
+        raise RowError("conversations", f"turn {len(turns)}: a human turn without an answer", "add the gpt turn")
+    tokens = sum(turn.count(_TOKEN) for turn in turns)
+    if tokens != len(images):
+        raise RowError("conversations", f"{tokens} {_TOKEN} tokens for {len(images)} images", "make them as many")
+    pairs = zip(turns[::2], turns[1::2], strict=True)
+    qas = tuple(
+        QA(id=f"q{n}", question=_bare(asked, n), answer=answer) for n, (asked, answer) in enumerate(pairs, start=1)
+    )
+    return Draft(id=identity(row), images=images, qas=qas)
+
+
+def _turn(turn: Mapping[str, Any], index: int) -> str:
+    place, role = f"conversations turn {index + 1}", turn.get("from")
+    if role != _ROLES[index % 2]:
+        raise RowError(
+            place, f"expected {_ROLES[index % 2]!r}, found {role!r}", "let human and gpt take turns, human first"
+        )
+    return text(turn.get("value"), place, empty=False)
+
+
+def _bare(asked: str, number: int) -> str:
+    """The question without its image tokens and the line breaks around them."""
+    question = re.sub(rf"\n?{_TOKEN}\n?", "", asked)
+    return text(question, f"conversations turn {2 * number - 1}", empty=False)
+
+
+def write_llava(rows: Iterable[Evolved]) -> Iterator[dict[str, Any]]:
+    """One JSON object a sample, in order: its final questions as one conversation of several turns."""
+    for row in rows:
+        paths = [image.path for image in row.sample.images]
+        yield {
+            "id": row.sample.id,
+            "image": paths[0] if len(paths) == 1 else paths,
+            "conversations": _conversation([head.qa for head in row.heads], len(paths)),
+        }
+
+
+def _conversation(qas: list[QA], images: int) -> list[dict[str, str]]:
+    turns: list[dict[str, str]] = []
+    for index, qa in enumerate(qas):
+        tokens = f"{_TOKEN}\n" * images if index == 0 else ""
+        turns += [{"from": "human", "value": tokens + qa.question}, {"from": "gpt", "value": qa.answer}]
+    return turns

@@ -1,0 +1,174 @@
+"""MMEvol's own layout: `conversations_v0` holds the seed questions, `conversations_vK` what round K accepted.
+
+Read and written: `id, hash_id, image, topic_name, caption, det, conversations_v*` and in a question `image_position,
+objects, skills, format, question, steps, answer, score`. Ours are the optional `id` of a question and the optional
+`image` (an index) and `origin` of a box.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from ..sample import QA, Box, Sample, Step
+from ..vocabulary import OPEN, normalise_form, normalise_manipulation, normalise_skill
+from .evolved import Evolved, ScoredQA
+from .fields import Draft, RowError, Unknown, entries, identity, image_paths, labels, objects, required, text, texts
+
+_SLACK: Final = 0.001
+"""How far a coordinate may lie outside 0 to 1 by rounding; it is then moved to the border."""
+_NO_MANIPULATION: Final = {"", "none", "null", "n/a"}
+_DESCRIBE: Final = "<image>\nDescribe the image in detail."
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    """Whether `row` is in this layout."""
+    return any(re.fullmatch(r"conversations_v\d+", key) for key in row)
+
+
+def parse(row: Mapping[str, Any]) -> Draft:
+    """The seed in `row`. Raises RowError."""
+    unknown: Unknown = Counter()
+    images = image_paths(row)
+    seeds = objects(required(row, "conversations_v0"), "conversations_v0")
+    if not seeds:
+        raise RowError("conversations_v0", "holds no questions", "add one or remove the row")
+    return Draft(
+        id=identity(row),
+        images=images,
+        qas=_distinct(tuple(_qa(seed, index, unknown) for index, seed in enumerate(seeds))),
+        spare_id=text(row.get("hash_id") or "", "hash_id"),
+        caption=_caption(row.get("caption")),
+        boxes=tuple(_box(entry, index, len(images)) for index, entry in enumerate(objects(row.get("det"), "det"))),
+        topic=texts(row.get("topic_name"), "topic_name"),
+        unknown=unknown,
+    )
+
+
+def _caption(value: object) -> str:
+    """The model's turns of a captioning conversation; a plain text is taken as it is."""
+    if isinstance(value, str):
+        return text(value, "caption")
+    turns = objects(value, "caption")
+    said = (text(turn.get("value"), f"caption[{i}].value") for i, turn in enumerate(turns) if turn.get("from") == "gpt")
+    return "\n".join(said)
+
+
+def _box(entry: Mapping[str, Any], index: int, images: int) -> Box:
+    place = f"det[{index}]."
+    corners = entries(required(entry, "bbox", place), f"{place}bbox")
+    if len(corners) != 4 or not all(map(_is_fraction, corners)):
+        raise RowError(f"{place}bbox", "expected 4 fractions of width and height, 0 to 1", "divide pixels by the size")
+    image = entry.get("image", 0)
+    if image not in range(images):
+        raise RowError(f"{place}image", f"no image {image!r} among {images}", "count the images from 0")
+    try:
+        return Box.model_validate(
+            {
+                "label": text(required(entry, "label", place), f"{place}label", empty=False),
+                "bbox": tuple(min(max(float(corner), 0.0), 1.0) for corner in corners),
+                "confidence": entry.get("confidence", 1.0),
+                "image": image,
+                "origin": entry.get("origin", "given"),
+            }
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(map(str, fault["loc"])) or "bbox"
+        raise RowError(f"{place}{name}", fault["msg"].removeprefix("Value error, "), "correct it") from error
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_SLACK <= value <= 1 + _SLACK
+
+
+def _qa(seed: Mapping[str, Any], index: int, unknown: Unknown) -> QA:
+    place = f"conversations_v0[{index}]."
+    steps = enumerate(objects(seed.get("steps"), f"{place}steps"))
+    written = text(seed.get("format") or OPEN, f"{place}format")
+    form = normalise_form(written)
+    if form is None:
+        unknown["form", written] += 1
+    return QA(
+        id=text(seed.get("id") or f"q{index + 1}", f"{place}id"),
+        image_position=text(seed.get("image_position") or "single", f"{place}image_position"),
+        objects=texts(seed.get("objects"), f"{place}objects"),
+        skills=labels(texts(seed.get("skills"), f"{place}skills"), normalise_skill, "skill", unknown),
+        form=form or OPEN,
+        question=text(required(seed, "question", place), f"{place}question", empty=False),
+        steps=tuple(_step(step, f"{place}steps[{number}].", unknown) for number, step in steps),
+        answer=text(required(seed, "answer", place), f"{place}answer", empty=False),
+    )
+
+
+def _step(step: Mapping[str, Any], place: str, unknown: Unknown) -> Step:
+    written = text(step.get("manipulation") or "", f"{place}manipulation")
+    manipulation = normalise_manipulation(written)
+    if manipulation is None and written.strip().lower() not in _NO_MANIPULATION:
+        unknown["manipulation", written] += 1
+    description = text(required(step, "description", place), f"{place}description")
+    return Step(manipulation=manipulation, description=description)
+
+
+def _distinct(qas: tuple[QA, ...]) -> tuple[QA, ...]:
+    repeated = [name for name, count in Counter(qa.id for qa in qas).items() if count > 1]
+    if repeated:
+        raise RowError("conversations_v0", f"two questions have the id {repeated[0]!r}", "give each its own")
+    return qas
+
+
+def write_mmevol(rows: Iterable[Evolved]) -> Iterator[dict[str, Any]]:
+    """One JSON object a sample, in order: the seeds as version 0 and what round K accepted as version K."""
+    for number, row in enumerate(rows):
+        yield _row(row, number)
+
+
+def _row(row: Evolved, number: int) -> dict[str, Any]:
+    sample = row.sample
+    image = _image(sample)
+    versions = (tuple(ScoredQA(qa) for qa in sample.qas), *row.generations)
+    return {
+        "id": sample.id,
+        "hash_id": f"{number}_{sample.images[0].path.replace('/', '_')}",
+        "image": image,
+        "topic_name": list(sample.topic),
+        "caption": _turns(sample.caption),
+        "det": [_detection(box) for box in sample.boxes],
+    } | {f"conversations_v{version}": [_written(scored) for scored in qas] for version, qas in enumerate(versions)}
+
+
+def _image(sample: Sample) -> str | list[str]:
+    paths = [image.path for image in sample.images]
+    return paths[0] if len(paths) == 1 else paths
+
+
+def _turns(caption: str) -> list[dict[str, str]]:
+    return [{"from": "human", "value": _DESCRIBE}, {"from": "gpt", "value": caption}] if caption else []
+
+
+def _detection(box: Box) -> dict[str, Any]:
+    found: dict[str, Any] = {"label": box.label, "bbox": list(box.bbox), "confidence": box.confidence}
+    if box.image:
+        found["image"] = box.image
+    if box.origin != "given":
+        found["origin"] = box.origin
+    return found
+
+
+def _written(scored: ScoredQA) -> dict[str, Any]:
+    qa = scored.qa
+    found: dict[str, Any] = {
+        "id": qa.id,
+        "image_position": qa.image_position,
+        "objects": list(qa.objects),
+        "skills": [f"{skill} Ability" for skill in qa.skills],
+        "format": "Norm" if qa.form == OPEN else qa.form,
+        "question": qa.question,
+        "steps": [step.model_dump() for step in qa.steps],
+        "answer": qa.answer,
+    }
+    if scored.score is not None:
+        found["score"] = scored.score
+    return found

@@ -1,0 +1,303 @@
+"""Seed files are read row by row; what is wrong is told in one line, and a bad row does not stop the rest."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from evolgraph.samples.formats.evolved import Evolved, ScoredQA
+from evolgraph.samples.formats.llava import write_llava
+from evolgraph.samples.formats.mmevol import write_mmevol
+from evolgraph.samples.formats.reader import FormatError, Rejected, read, read_ahead
+from evolgraph.samples.formats.streaming import rows
+from evolgraph.samples.sample import Sample
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
+
+
+def mmevol(name="a", **changes):
+    qa = {
+        "objects": ["cup"],
+        "skills": ["OCR Ability"],
+        "format": "Norm",
+        "question": "What?",
+        "steps": [],
+        "answer": "A.",
+    }
+    row = {"id": name, "image": "a.png", "caption": [], "det": [], "topic_name": ["x"], "conversations_v0": [qa]}
+    return row | changes
+
+
+def llava(name="a", turns=("<image>\nWhat?", "A cup."), **changes):
+    talk = [{"from": ("human", "gpt")[k % 2], "value": turn} for k, turn in enumerate(turns)]
+    return {"id": name, "image": "a.png", "conversations": talk} | changes
+
+
+@pytest.fixture
+def folder(tmp_path):
+    Pillow.new("RGB", (8, 6), "red").save(tmp_path / "a.png")
+    Pillow.new("RGB", (6, 8), "blue").save(tmp_path / "b.png")
+    return tmp_path
+
+
+def seeds(folder, *found, name="seeds.json"):
+    path = folder / name
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in found]
+    path.write_text("\n".join(lines) if name.endswith("l") else "[" + ",\n".join(lines) + "]")
+    return list(read(path))
+
+
+def samples(items) -> list[Sample]:
+    found = [item for item in items if isinstance(item, Sample)]
+    assert found == items
+    return found
+
+
+def ids(items):
+    return [item.id if isinstance(item, Sample) else None for item in items]
+
+
+def rejection(items, place=0):
+    item = items[place]
+    assert isinstance(item, Rejected)
+    assert "\n" not in item.reason
+    return f"{item.where}: {item.reason}"
+
+
+def failure(path):
+    with pytest.raises(FormatError) as caught:
+        list(read(path))
+    assert caught.value.kind == "format"
+    assert path.name in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_example_seeds_are_read():
+    found = samples(list(read(SEEDS / "seeds.json")))
+    assert len(found) == 10
+    assert sum(len(sample.qas) for sample in found) == 29
+    astronaut = found[0]
+    assert (astronaut.id, astronaut.images[0].width, len(astronaut.boxes)) == ("astronaut", 512, 5)
+    assert astronaut.caption.startswith("A smiling person")
+    assert [qa.id for qa in astronaut.qas] == ["q1", "q2", "q3"]
+    assert astronaut.qas[1].skills == ("Referencing",)
+    assert astronaut.qas[1].form == "open"
+
+
+def test_the_same_questions_are_read_from_the_llava_layout():
+    ours = samples(list(read(SEEDS / "seeds.json")))
+    theirs = samples(list(read(SEEDS / "llava.json", SEEDS)))
+    for one, other in zip(ours, theirs, strict=True):
+        assert [(qa.question, qa.answer) for qa in one.qas] == [(qa.question, qa.answer) for qa in other.qas]
+        assert (one.id, one.images) == (other.id, other.images)
+        assert (other.boxes, other.caption, other.qas[0].skills) == ((), "", ())
+
+
+def test_mmevol_survives_a_round_trip(folder):
+    step = {"manipulation": "Grounding", "description": "Find the cup."}
+    qa = {
+        "id": "q7",
+        "image_position": "single",
+        "objects": ["cup", "table"],
+        "skills": ["Grounding Ability", "OCR Ability"],
+        "format": "multi_choice",
+        "question": "Which? {0.__class__} {{7*7}} { <b>",
+        "steps": [step, {"manipulation": None, "description": "Think."}],
+        "answer": " A.\n",
+    }
+    box = {"label": "cup", "bbox": [0.1, 0.2, 0.3, 0.4], "confidence": 0.5}
+    said = [{"from": "human", "value": "<image>\nDescribe the image in detail."}, {"from": "gpt", "value": "A cup."}]
+    row = mmevol(
+        hash_id="0_a.png",
+        conversations_v0=[qa],
+        caption=said,
+        det=[box, box | {"image": 1}],
+        topic_name=["x", "y"],
+        image=["a.png", "b.png"],
+    )
+    (sample,) = samples(seeds(folder, row))
+    head = ScoredQA(sample.qas[0], 7)
+    (written,) = write_mmevol([Evolved(sample, ((), (head,)), (head,))])
+    evolved = {"conversations_v1": [], "conversations_v2": [qa | {"score": 7}]}
+    assert written == row | evolved
+    (folder / "again.json").write_text(json.dumps([written]))
+    assert list(read(folder / "again.json")) == [sample]
+
+
+def test_the_example_seeds_survive_a_round_trip():
+    given = json.loads((SEEDS / "seeds.json").read_text())
+    found = samples(list(read(SEEDS / "seeds.json")))
+    heads = [tuple(ScoredQA(qa) for qa in sample.qas) for sample in found]
+    written = list(write_mmevol(Evolved(sample, (), head) for sample, head in zip(found, heads, strict=True)))
+    for row in written:
+        for number, qa in enumerate(row["conversations_v0"], start=1):
+            assert qa.pop("id") == f"q{number}"
+    assert written == given
+    turns = list(write_llava(Evolved(sample, (), head) for sample, head in zip(found, heads, strict=True)))
+    assert turns == json.loads((SEEDS / "llava.json").read_text())
+
+
+def test_labels_outside_the_vocabularies_are_counted(folder):
+    step = {"manipulation": "Grounding_1(cup)->bbx_1", "description": "x"}
+    other = {"manipulation": "Dream", "description": "x"}
+    qa = {
+        "skills": ["counting", "Clairvoyance"],
+        "format": "sonnet",
+        "question": "?",
+        "answer": "!",
+        "steps": [step, other],
+    }
+    (folder / "s.json").write_text(json.dumps([mmevol(conversations_v0=[qa])]))
+    unknown = Counter()
+    (sample,) = read(folder / "s.json", unknown=unknown)
+    assert isinstance(sample, Sample)
+    assert sample.qas[0].skills == ("Calculating",)
+    assert sample.qas[0].form == "open"
+    assert [step.manipulation for step in sample.qas[0].steps] == ["Grounding", None]
+    assert unknown == {("skill", "Clairvoyance"): 1, ("form", "sonnet"): 1, ("manipulation", "Dream"): 1}
+
+
+def test_json_lines_are_read_and_a_bad_line_is_told_by_number(folder):
+    items = seeds(folder, mmevol("a"), "", '{"id": ', llava("c"), name="s.jsonl")
+    assert ids(items) == ["a", None, "c"]
+    assert "s.jsonl:3: row: not valid JSON" in rejection(items, 1)
+
+
+def test_lines_of_objects_are_recognised_without_the_suffix(folder):
+    path = folder / "seeds.txt"
+    path.write_text("\ufeff" + json.dumps(mmevol("a")) + "\n" + json.dumps(mmevol("b")))
+    assert [sample.id for sample in samples(list(read(path)))] == ["a", "b"]
+
+
+async def test_reading_ahead_gives_the_same(folder):
+    seeds(folder, *(mmevol(f"s{k}") for k in range(40)))
+    assert [item async for item in read_ahead(folder / "seeds.json")] == list(read(folder / "seeds.json"))
+
+
+def test_files_that_cannot_be_read_are_told_in_one_line(folder):
+    def written(data):
+        (folder / "f.json").write_bytes(data)
+        return failure(folder / "f.json")
+
+    assert "no such file" in failure(folder / "gone.json")
+    assert "not a regular file" in failure(folder)
+    for empty in (b"", b" \n", b"[]", b"\xef\xbb\xbf", b"[ \n ]"):
+        assert "no samples" in written(empty)
+    for text in ("utf-16", "utf-16-le"):
+        assert "not UTF-8 at byte" in written(json.dumps([mmevol()]).encode(text))
+    assert "not UTF-8 at byte 300007" in written(b'[{"a":"' + b"x" * 300_000 + b'\xff"}]')
+    for top in (b"{}", json.dumps(mmevol()).encode(), b'{\n"a": [1]}'):
+        assert "expected a list of samples at the top level, found an object" in written(top)
+    assert "expected a list" in written(b"hello")
+
+
+@pytest.mark.parametrize("keep", [1, 30, 250, 700, -2])
+def test_a_cut_list_names_the_line_it_ends_at(folder, keep):
+    text = json.dumps([mmevol("a"), mmevol("b"), mmevol("c")], indent=1)
+    cut = text[:keep]
+    (folder / "cut.json").write_text(cut)
+    last = cut.rstrip().count("\n") + 1
+    assert f"ends at line {last} " in failure(folder / "cut.json")
+
+
+def test_a_byte_order_mark_is_accepted(folder):
+    (folder / "bom.json").write_bytes(b"\xef\xbb\xbf" + json.dumps([mmevol()]).encode())
+    assert len(samples(list(read(folder / "bom.json")))) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('{"id": "a", "x": NaN}', "not valid JSON"),
+        ('{"id": "a", "id": "b"}', "duplicate key 'id'"),
+        ('{"id": "\\ud800"}', "not valid JSON"),
+        ("[" * 3000 + "]" * 3000, "not valid JSON"),
+        ("7", "expected an object, found a number"),
+        ("nonsense", "not valid JSON"),
+        ('"text"', "expected an object, found a text"),
+        ({"id": "a"}, "neither conversations_v0"),
+        ({key: value for key, value in mmevol().items() if key != "image"}, "missing image"),
+        ({key: value for key, value in mmevol().items() if key != "id"}, "missing id"),
+        (mmevol(image=None), "expected a path, found null"),
+        (mmevol(image=7), "expected a path, found a number"),
+        (mmevol(image=[]), "missing image"),
+        (mmevol(image=[7]), "image[0]: expected a text, found a number"),
+        (mmevol(image="gone.png"), "missing image: no such file"),
+        (mmevol(image="../a.png"), "outside image root"),
+        (mmevol(image="http://x.invalid/a.png"), "remote images disabled"),
+        (mmevol(conversations_v0=[]), "no questions"),
+        (mmevol(conversations_v0=[{"question": "?"}]), "conversations_v0[0].answer: missing answer"),
+        (mmevol(conversations_v0=[{"question": "a\0b", "answer": "x"}]), "NUL"),
+        (mmevol(conversations_v0=[{"question": "a" * 10_000_000, "answer": "x"}]), "limit of 1000000 bytes"),
+        (mmevol(conversations_v0=[{"question": "a", "answer": "x", "id": "q"}] * 2), "two questions have the id"),
+        (mmevol(det=[{"label": "x", "bbox": [1, 2, 300, 400]}]), "det[0].bbox: expected 4 fractions"),
+        (mmevol(det=[{"label": "x", "bbox": [0.5, 0.5, 0.4, 0.6]}]), "x1 < x2"),
+        (mmevol(det=[{"label": "x", "bbox": [0, 0, 1, 1], "image": "0"}]), "det[0].image"),
+        (mmevol(det={"label": "x"}), "det: expected a list, found an object"),
+        (llava(turns=()), "no turns"),
+        (llava(turns=("<image>\nWhat?",)), "turn 1: a human turn without an answer"),
+        (llava(turns=("What?", "x")), "0 <image> tokens for 1 images"),
+        (llava(turns=("<image><image>What?", "x")), "2 <image> tokens for 1 images"),
+        (llava(turns=("<image>\n", "x")), "turn 1: is empty"),
+        (llava(turns=("<image>What?", " ")), "turn 2: is empty"),
+        (llava(conversations=[{"from": "system", "value": "x"}]), "turn 1: expected 'human', found 'system'"),
+    ],
+)
+def test_a_bad_row_is_told_and_the_rest_goes_on(folder, row, told):
+    items = seeds(folder, row, mmevol("good"))
+    assert told in rejection(items)
+    assert rejection(items).startswith("seeds.json:1 item 1")
+    assert ids(items) == [None, "good"]
+
+
+def test_a_repeated_id_names_both_unless_a_hash_id_tells_them_apart(folder):
+    items = seeds(folder, mmevol(), llava(), mmevol(hash_id="1_a.png"), mmevol(hash_id="1_a.png"))
+    assert ids(items) == ["a", None, "1_a.png", None]
+    assert "item 2 (a): id: duplicate id 'a': row 1 has it too" in rejection(items, 1)
+    assert "row 1 has it" in rejection(items, 3)
+
+
+def test_several_images_and_a_list_of_one_are_accepted(folder):
+    one, several = samples(
+        seeds(
+            folder,
+            mmevol("a", image=["a.png"]),
+            llava("b", turns=("<image>\n<image>\nSame?", "No."), image=["a.png", "b.png"]),
+        )
+    )
+    assert [image.path for image in one.images] == ["a.png"]
+    assert [(image.width, image.height) for image in several.images] == [(8, 6), (6, 8)]
+    assert several.qas[0].question == "Same?"
+
+
+def test_a_long_file_is_streamed(folder):
+    path = folder / "long.json"
+    row = json.dumps(mmevol("ID", caption="x" * 3000))
+    with path.open("w") as stream:
+        stream.write("[" + ",\n".join(row.replace("ID", f"s{k}") for k in range(2000)) + "]")
+    found = read(path)
+    assert ids(next(found) for _ in range(3)) == ["s0", "s1", "s2"]
+    assert sum(1 for _ in found) == 1997
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    found=st.lists(json_values, min_size=1, max_size=6), indent=st.none() | st.integers(0, 2), chunk=st.integers(1, 40)
+)
+def test_any_list_is_cut_into_its_items(tmp_path_factory, found, indent, chunk):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(found, indent=indent, ensure_ascii=False), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("evolgraph.samples.formats.streaming._CHUNK", chunk)
+        assert [row.value for row in rows(path)] == found
