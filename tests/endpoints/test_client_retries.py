@@ -1,0 +1,219 @@
+"""The one retry layer: how often the server is asked, and when."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from aiohttp import web
+from evolgraph.endpoints.errors import EndpointError
+from evolgraph.endpoints.limits import Clock, Limit
+from evolgraph.endpoints.probing import probe
+from evolgraph.endpoints.retries import retry_after
+
+from .conftest import Book, Scripted, Step, Waits, make_ask, make_client, resets, says, sends, serving
+
+SECRET = "sk-sentinel-0123456789"
+
+
+async def half_a_body(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"choices": [')
+    assert request.transport
+    request.transport.abort()
+    return response
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "requests"),
+    [
+        (sends("oops", 500), "server", 3),
+        (sends("bad gateway", 502), "server", 3),
+        (sends("<html>", 200), "garbled", 3),
+        (resets, "unreachable", 3),
+        (half_a_body, "unreachable", 3),
+        (sends("no", 400), "bad-request", 1),
+        (sends("no", 422), "bad-request", 1),
+        (sends("busy", 429), "rate-limited", 12),
+        (sends("busy", 503), "server", 12),
+    ],
+)
+async def test_a_lasting_failure_ends_after_so_many_requests(
+    server: Scripted, book: Book, step: Step, kind: str, requests: int
+) -> None:
+    server.otherwise = step
+    async with make_client(server, book=book) as client:
+        answer = await client.ask(make_ask())
+    assert (answer.kind, len(server.bodies)) == (kind, requests)
+    assert (book.only["kind"], book.only["attempts"]) == (kind, requests)
+    assert client.stats.failures == {kind: 1}
+
+
+@pytest.mark.parametrize("step", [sends("oops", 500), sends("busy", 429), resets, half_a_body])
+async def test_a_passing_failure_is_not_noticed(server: Scripted, book: Book, step: Step) -> None:
+    server.steps = [step]
+    async with make_client(server, book=book) as client:
+        answer = await client.ask(make_ask())
+    assert (answer.kind, answer.calls, book.only["attempts"]) == ("ok", 1, 2)
+    assert server.raw[0] == server.raw[1]
+
+
+async def test_the_ledger_says_what_may_have_been_billed_twice(server: Scripted, book: Book) -> None:
+    server.steps = [resets]
+    async with make_client(server, book=book) as client:
+        await client.ask(make_ask())
+    assert book.only["error"] == "1 earlier attempt maybe billed"
+
+
+async def test_nobody_asks_again_before_the_server_said(server: Scripted, waits: Waits) -> None:
+    seen: list[float] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        seen.append(waits.time)
+        return await (sends("busy", 429, Retry_After="120") if len(seen) == 1 else says())(request)
+
+    server.otherwise = note
+    async with make_client(server, waits=waits, max_in_flight=1) as client:
+        answers = await asyncio.gather(*(client.ask(make_ask(f"s{i}")) for i in range(10)))
+    assert {answer.kind for answer in answers} == {"ok"}
+    assert len(seen) == 11
+    assert all(later >= seen[0] + 120 for later in seen[1:])
+
+
+@pytest.mark.parametrize("header", ["-1", "inf", "nan", "junk", "", "9" * 400])
+async def test_a_senseless_header_means_backoff(server: Scripted, waits: Waits, header: str) -> None:
+    server.steps = [sends("busy", 429, Retry_After=header)]
+    async with make_client(server, waits=waits) as client:
+        assert (await client.ask(make_ask())).kind == "ok"
+    assert sum(waits.waited) <= 300
+
+
+def test_the_header_may_be_seconds_or_a_date() -> None:
+    assert retry_after("2") == 2
+    assert retry_after("0.5") == 0.5
+    soon = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True))
+    assert soon and 80 < soon <= 90
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+async def test_a_server_that_is_not_there_is_unreachable(book: Book) -> None:
+    async with serving(Scripted()) as gone:
+        pass
+    async with make_client(gone, book=book) as client:
+        answer = await client.ask(make_ask())
+    assert (answer.kind, client.stats.sent) == ("unreachable", 3)
+    assert answer.detail.startswith("no connection")
+
+
+async def test_connections_that_the_server_closes_when_idle_cost_nothing() -> None:
+    async with serving(Scripted(), keepalive_timeout=0.004) as server, make_client(server) as client:
+        for i in range(60):
+            assert (await client.ask(make_ask(f"s{i}"))).kind == "ok"
+            await asyncio.sleep(0.003 + 0.002 * (i % 3))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_stops_the_run_and_is_named_nowhere(
+    server: Scripted, book: Book, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("TOY_KEY", SECRET)
+    server.otherwise = sends(f"Incorrect API key: {SECRET}", status)
+    async with make_client(server, book=book, key_env="TOY_KEY") as client:
+        with pytest.raises(EndpointError) as caught:
+            await client.ask(make_ask())
+        with pytest.raises(EndpointError):
+            await client.ask(make_ask("s2"))
+    assert server.headers[0]["Authorization"] == f"Bearer {SECRET}"
+    assert (caught.value.kind, len(server.bodies), book.calls) == ("auth", 1, {})
+    told = f"{caught.value!r} {caught.value} {server.endpoint(key_env='TOY_KEY')!r} {vars(client)} {caplog.text}"
+    assert SECRET not in told
+    assert server.url in str(caught.value) and "key_env" in str(caught.value)
+
+
+async def test_a_quoted_key_does_not_reach_the_records(
+    server: Scripted, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_KEY", SECRET)
+    server.otherwise = sends(f'{{"error": {{"message": "bad header Bearer {SECRET}"}}}}', 400)
+    async with make_client(server, book=book, key_env="TOY_KEY") as client:
+        answer = await client.ask(make_ask())
+    assert SECRET not in f"{answer} {book.calls}"
+    assert "bad header Bearer ***" in answer.detail
+
+
+@pytest.mark.parametrize("value", [None, "", "a\nb"])
+async def test_an_unusable_key_is_told_by_its_variable(
+    server: Scripted, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("TOY_KEY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TOY_KEY", value)
+    async with make_client(server, key_env="TOY_KEY") as client:
+        with pytest.raises(EndpointError, match="TOY_KEY holds no usable key"):
+            await client.ask(make_ask())
+    assert not server.bodies
+
+
+@pytest.mark.parametrize("status", [404, 302])
+async def test_an_unknown_model_or_path_stops_the_run(server: Scripted, book: Book, status: int) -> None:
+    server.otherwise = sends('{"message": "no model toy"}', status, Location="http://127.0.0.1:1/")
+    async with make_client(server, book=book) as client:
+        with pytest.raises(EndpointError) as caught:
+            await client.ask(make_ask())
+    assert (caught.value.kind, len(server.bodies), book.calls) == ("not-found", 1, {})
+
+
+async def test_a_probe_finds_what_would_stop_a_run(server: Scripted) -> None:
+    await probe(server.endpoint())
+    with pytest.raises(EndpointError, match=r"does not serve the model other \(served: toy"):
+        await probe(server.endpoint(model="other"))
+    server.models = sends("<html>")
+    with pytest.raises(EndpointError, match="not an OpenAI-compatible server"):
+        await probe(server.endpoint())
+    server.models = sends("no", 401)
+    with pytest.raises(EndpointError, match="refused the key"):
+        await probe(server.endpoint())
+
+
+async def test_a_probe_of_nothing_names_the_address_and_the_remedy() -> None:
+    async with serving(Scripted()) as gone:
+        pass
+    with pytest.raises(EndpointError) as caught:
+        await probe(gone.endpoint())
+    assert caught.value.kind == "unreachable"
+    assert str(caught.value).startswith(gone.url) and "start the server" in str(caught.value)
+
+
+async def test_slots_are_given_in_order_and_survive_cancellation() -> None:
+    limit, order = Limit(1, Clock()), []
+
+    async def work(name: int) -> None:
+        async with limit.slot():
+            order.append(name)
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(work(name)) for name in range(6)]
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    tasks[4].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert order == [0, 1, 3, 5]
+    assert (limit.in_flight, limit.load) == (0, 0)
+
+
+async def test_a_lowered_capacity_takes_effect_as_slots_come_back() -> None:
+    limit = Limit(3, Clock())
+    most = 0
+
+    async def work() -> None:
+        nonlocal most
+        async with limit.slot():
+            await asyncio.sleep(0)
+            limit.capacity = 1
+            most = max(most, limit.in_flight)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work() for _ in range(9)))
+    assert (most, limit.in_flight) == (3, 0)
