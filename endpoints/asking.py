@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, Protocol
 
 from .chat import UNKNOWN, Answer, Ask, Ledger, Message, T, TextPart, Usage
-from .errors import FATAL, REPAIRABLE, EndpointError
+from .errors import FATAL, PASSING, REPAIRABLE, EndpointError
 from .replies import Parsed, Reply, parse, without_thinking
 from .stats import Stats
 from .wire import Call, ledger_key, logical, request_seed
@@ -22,8 +22,8 @@ class Sent:
     reply: Reply
     endpoint: str
     attempts: int = 1
-    billed: int = 0
-    """Earlier attempts that failed after the request was out: they may have been billed."""
+    maybe_billed: int = 0
+    """Earlier attempts that failed after the request was out."""
 
 
 class Sender(Protocol):
@@ -73,7 +73,7 @@ class Asker:
         said = logical(messages)
         key = ledger_key(call, model, sampling, said)
         known = await self._ledger.find(key) if self._ledger else None
-        if known is not None:
+        if known is not None and known["kind"] not in PASSING:
             self._stats.replayed += 1
             return _replayed(known, ask)
         return await self._fresh(ask, call, {"key": key, "model": model, "messages": said})
@@ -129,13 +129,9 @@ def _record(call: Call, sent: Sent, parsed: Parsed[Any]) -> dict[str, Any]:
         "endpoint": sent.endpoint,
         "attempts": sent.attempts,
         "http_status": reply.http_status,
-        "error": _error(parsed.detail, sent.billed),
+        "error": parsed.detail or None,
+        "maybe_billed": sent.maybe_billed,
     }
-
-
-def _error(detail: str, billed: int) -> str | None:
-    doubt = f"{billed} earlier attempt{'s' if billed > 1 else ''} maybe billed" if billed else None
-    return detail or doubt
 
 
 def _repair(ask: Ask[T], turn: _Turn[T]) -> tuple[Message, Message]:

@@ -28,6 +28,9 @@ Kind = Literal[
 REPAIRABLE: Final[frozenset[str]] = frozenset({"not-json", "schema", "check"})
 """Kinds that get one repair turn; every other failure is final for its ask."""
 
+PASSING: Final[frozenset[str]] = frozenset({"unreachable", "timeout", "rate-limited", "server"})
+"""Failures that left no reply behind: when a run is resumed, such a call is made again instead of replayed."""
+
 FATAL: Final[frozenset[str]] = frozenset({"auth", "not-found"})
 """Kinds that no retry and no other sample can change: they stop the run."""
 

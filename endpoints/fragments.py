@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from ..samples.sample import Image
 from .chat import ImageSource
 
-BUDGET: Final = 128 * 2**20
+BUDGET: Final = 64 * 2**20
 
 
 class Fragments:

@@ -63,7 +63,15 @@ async def test_the_ledger_says_what_may_have_been_billed_twice(server: Scripted,
     server.steps = [resets]
     async with make_client(server, book=book) as client:
         await client.ask(make_ask())
-    assert book.only["error"] == "1 earlier attempt maybe billed"
+    assert (book.only["kind"], book.only["maybe_billed"]) == ("ok", 1)
+
+
+async def test_a_failure_that_left_no_reply_is_not_replayed(server: Scripted, book: Book) -> None:
+    server.steps = [sends("oops", 500)] * 3
+    async with make_client(server, book=book) as client:
+        assert (await client.ask(make_ask())).kind == "server"
+        answer = await client.ask(make_ask())
+    assert (answer.kind, answer.replayed, book.only["kind"]) == ("ok", 0, "ok")
 
 
 async def test_nobody_asks_again_before_the_server_said(server: Scripted, waits: Waits) -> None:

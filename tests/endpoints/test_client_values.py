@@ -26,7 +26,7 @@ from evolgraph.endpoints.schemas import strict_schema
 )
 def test_settings_that_cannot_work_are_refused_in_one_line(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(EndpointError) as caught:
-        Endpoint(**({"url": "http://host/v1", "model": "toy"} | settings))
+        Endpoint(**{"url": "http://host/v1", "model": "toy", **settings})
     assert said in str(caught.value)
     assert caught.value.kind == "setup"
     assert "hunter22" not in f"{caught.value!r} {caught.value} {caught.value.where}"
