@@ -152,6 +152,8 @@ def parse(text: str, reply: type[T], check: Callable[[T], str | None] | None) ->
 
 
 def _candidates(text: str) -> Iterator[str]:
+    if "{" not in text:
+        return
     yield text
     if fenced := _FENCE.search(text):
         yield fenced[1]

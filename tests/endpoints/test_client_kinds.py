@@ -41,7 +41,7 @@ BAD = {
     "schema: NaN": says('{"id": "q1", "score": 7, "weight": NaN}'),
     "schema: NaN for an integer": says('{"id": "q1", "score": NaN}'),
     "schema: missing field": says('{"id": "q1"}'),
-    "schema: no object": says("[]"),
+    "not-json: no object": says("[]"),
     "garbled": sends("<html><body>Welcome</body></html>"),
     "garbled: a list": sends("[]"),
     "garbled: bad gzip": sends("x", Content_Encoding="gzip"),
