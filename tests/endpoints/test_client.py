@@ -13,7 +13,7 @@ from evolgraph.samples.sample import Image
 from .conftest import GOOD, SHA, Book, Pictures, Scripted, Verdict, make_ask, make_client, says, serving
 
 
-async def ask(server: Scripted, book: Book | None = None, **changes: object) -> Answer[Verdict]:
+async def ask(server: Scripted, book: Book | None = None, **changes: Any) -> Answer[Verdict]:
     async with make_client(server, book=book) as client:
         return await client.ask(make_ask(**changes))
 
