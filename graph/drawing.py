@@ -2,9 +2,10 @@
 a web service or Graphviz."""
 
 import io
-from typing import Final, Never
+from typing import Final, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
+from pydantic import BaseModel
 
 from ..agents.agent import Prompter
 from ..agents.judge import Judge
@@ -20,10 +21,14 @@ _MARGIN: Final = 40
 _INK, _FILL, _DASHED = "#33415c", "#eef2ff", "#7a86a8"
 
 
+T = TypeVar("T", bound=BaseModel)
+
+
 class _Unasked:
     """The model of a graph that is drawn and never run."""
 
-    async def ask(self, ask: Ask[Never]) -> Answer[Never]:
+    async def ask(self, ask: Ask[T]) -> Answer[T]:
+        """Never called."""
         raise AssertionError("a drawn graph asks no model")
 
 

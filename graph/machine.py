@@ -173,12 +173,13 @@ def build_graph(
     *,
     screens: Sequence[Screen] = SCREENS,
     on_round: Callable[[list[dict[str, Any]]], None] | None = None,
-    checkpointer: BaseCheckpointSaver[str] | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[State, None, State, State]:
     """The compiled graph over `State`; start it with `state.initial(sample, position)`.
 
     Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
-    parent's is used. `on_round` is told the verdict rows of every finished round. Set `recursion_limit` to at least 2 * rounds + 3.
+    parent's is used. `on_round` is told the verdict rows of every finished round. Set
+    `recursion_limit` to at least 2 * rounds + 3.
     """
     loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round)
     names = list(agents)

@@ -45,6 +45,8 @@ class Progress:
     seen: int = 0
     read_all: bool = False
     settled: Counter[str] = field(default_factory=Counter)
+    resumed: int = 0
+    """Samples that an earlier start had settled."""
     quarantined: int = 0
     rounds: int = 0
     accepted: int = 0

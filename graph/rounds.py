@@ -115,7 +115,12 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
         "generations": [_generation_row(state, screened, by_id[qa], direction) for qa in attempts],
         "rejected": [_rejected_row(pair, by_id[qa]) for qa, pair in attempts.items() if not by_id[qa].accepted],
         "proposed": [*state["proposed"], *_confirmed(screened, passed, proposed_of(state))],
-        "reward": {"round": number, "reward": reward(gains, len(heads)), "tokens": state["tokens"], "rewarded_ns": time.time_ns()},
+        "reward": {
+            "round": number,
+            "reward": reward(gains, len(heads)),
+            "tokens": state["tokens"],
+            "rewarded_ns": time.time_ns(),
+        },
         "history": [*state["history"], past],
         "idle": 0 if passed else state["idle"] + 1,
         "judged": state["judged"] + int(judged),

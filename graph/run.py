@@ -21,7 +21,7 @@ from ..endpoints.endpoint import Endpoint
 from ..endpoints.probing import probe
 from ..errors import EvolgraphError
 from ..prompts.library import Library
-from ..samples.formats.reading import Rejected, read
+from ..samples.formats.reader import Rejected, read
 from ..samples.images import ImageRoot
 from ..samples.sample import Sample
 from ..store.checkpoints import Saver
@@ -48,9 +48,15 @@ class Evolution:
     """
 
     def __init__(
-        self, seeds: Path | Iterable[Sample], images: Path | None, store: Path, endpoints: Sequence[Endpoint],
-        settings: Settings, resume: bool,
-    ) -> None:  # fmt: skip
+        self,
+        seeds: Path | Iterable[Sample],
+        store: Path,
+        *,
+        images: Path | None,
+        endpoints: Sequence[Endpoint],
+        settings: Settings,
+        resume: bool,
+    ) -> None:
         self._seeds = seeds
         self._images = images
         self._endpoints = tuple(endpoints)
@@ -155,7 +161,7 @@ class Evolution:
         return self._seeds.parent if isinstance(self._seeds, Path) else Path.cwd()
 
     def _samples(self, images: ImageRoot) -> Iterator[Sample | Rejected]:
-        found = read(self._seeds, images, self.settings.format) if isinstance(self._seeds, Path) else iter(self._seeds)
+        found = read(self._seeds, images) if isinstance(self._seeds, Path) else iter(self._seeds)
         return itertools.islice(found, self.settings.limit)
 
     async def _claim(self, identity: dict[str, Any]) -> Run:
@@ -210,6 +216,7 @@ class Evolution:
         status = self._standing.settled.get(sample.id)
         if status:
             self.progress.settled[status] += 1
+            self.progress.resumed += 1
         return bool(status)
 
     async def _work(self, waiting: asyncio.Queue[tuple[int, Sample] | None]) -> None:
@@ -262,4 +269,11 @@ def evolve(
     On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
     """
     source = Path(seeds) if isinstance(seeds, str | Path) else seeds
-    return Evolution(source, Path(images) if images else None, Path(store), endpoints, settings or Settings(), resume)
+    return Evolution(
+        source,
+        Path(store),
+        images=Path(images) if images else None,
+        endpoints=endpoints,
+        settings=settings or Settings(),
+        resume=resume,
+    )

@@ -1,7 +1,7 @@
 """What a run can be told. Part of it makes the run's fingerprint: a store goes on only with the same."""
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +35,6 @@ class Settings(BaseModel):
     """Samples in flight."""
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many samples."""
-    format: Literal["auto", "mmevol", "llava"] = "auto"
 
     def fingerprint(self) -> dict[str, Any]:
         """The part of the settings that decides what a run computes."""

@@ -1,0 +1,80 @@
+"""`evolgraph.toml`: defaults of the options, and tables of endpoints."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ..endpoints.endpoint import Endpoint
+from ..errors import EvolgraphError
+
+DEFAULT_FILE: Final = Path("evolgraph.toml")
+ENDPOINT_KEYS: Final = tuple(Endpoint.__dataclass_fields__)
+
+
+class ConfigError(EvolgraphError):
+    """A config file that cannot be used."""
+
+    kind = "config"
+
+
+def load(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Makes the file's values the defaults of the command's options; `evolgraph.toml` is read when it is there.
+
+    Raises ConfigError for a missing or broken file and for an unknown key, naming the nearest one.
+    """
+    path = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    if path is None:
+        return None
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=str(path)) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+    ctx.meta["endpoints"] = _endpoints(values.pop("endpoint", []), path)
+    known = {option.name: option for option in ctx.command.params if isinstance(option, click.Option) and option.name}
+    for key in values:
+        _known(key.replace("-", "_"), [name.replace("_", "-") for name in known], path)
+    ctx.default_map = {key.replace("-", "_"): value for key, value in values.items()} | dict(ctx.default_map or {})
+    return path
+
+
+def _known(key: str, names: Sequence[str], path: Path) -> None:
+    if key.replace("_", "-") in [name.replace("_", "-") for name in names]:
+        return
+    near = difflib.get_close_matches(key.replace("_", "-"), names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+    raise ConfigError(f"unknown key {key!r}", where=str(path), remedy=hint)
+
+
+def _endpoints(tables: Any, path: Path) -> tuple[Endpoint, ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        raise ConfigError("endpoint is not a list of tables", where=str(path), remedy="write [[endpoint]]")
+    found = []
+    for table in tables:
+        for key in table:
+            _known(key, ENDPOINT_KEYS, path)
+        if missing := [key for key in ("url", "model") if key not in table]:
+            raise ConfigError(f"an endpoint has no {missing[0]}", where=str(path))
+        roles = {"roles": tuple(table["roles"])} if "roles" in table else {}
+        found.append(Endpoint(**{**table, **roles}))
+    return tuple(found)
+
+
+def endpoints_of(
+    ctx: click.Context, urls: Sequence[str], models: Sequence[str], key_env: str | None
+) -> tuple[Endpoint, ...]:
+    """The endpoints that the options name, or else the config file's; none means the embedded model.
+
+    Raises ConfigError when URLs and models do not pair up.
+    """
+    if not urls:
+        return ctx.meta.get("endpoints", ())
+    if len(models) not in (1, len(urls)):
+        raise ConfigError(f"{len(urls)} endpoints but {len(models)} models", remedy="give each --endpoint its --model")
+    paired = zip(urls, models if len(models) == len(urls) else [models[0]] * len(urls), strict=True)
+    return tuple(Endpoint(url=url, model=model, key_env=key_env) for url, model in paired)

@@ -1,0 +1,100 @@
+"""What people see of a run: one live line while it goes on, a table when it stops."""
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import Any, Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ..graph.outcome import Summary
+from ..graph.run import Evolution
+
+LIVE_EVERY_S: Final = 0.25
+LINE_EVERY_S: Final = 10.0
+
+
+def console() -> Console:
+    """The console that progress and tables go to: standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+async def show_progress(run: Evolution, out: Console) -> None:
+    """Shows the run's state until cancelled: a live line on a terminal, else a line every ten seconds."""
+    started = time.monotonic()
+    if not out.is_terminal:
+        while True:
+            await asyncio.sleep(LINE_EVERY_S)
+            out.print(_line(run, time.monotonic() - started), soft_wrap=True)
+    with Live(console=out, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(Text(_line(run, time.monotonic() - started)), refresh=True)
+            await asyncio.sleep(LIVE_EVERY_S)
+
+
+def _line(run: Evolution, seconds: float) -> str:
+    progress, stats = run.progress, run.client.stats
+    judged = progress.accepted + progress.rejected
+    tokens = stats.prompt_tokens + stats.completion_tokens
+    known = progress.seen if progress.read_all else run.settings.limit
+    parts = [
+        f"{progress.done}/{known or f'{progress.seen}+'} samples",
+        f"{progress.rounds} rounds",
+        f"{progress.accepted / judged:.0%} accepted" if judged else "nothing judged yet",
+        f"{stats.received / max(seconds, 1e-3):.1f} calls/s",
+        f"{tokens:,} tokens",
+    ]
+    fresh = progress.done - progress.resumed
+    if known and fresh:
+        left = (known - progress.done) * seconds / fresh
+        parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
+    if progress.quarantined:
+        parts.append(f"{progress.quarantined} quarantined")
+    return " | ".join(parts)
+
+
+def show_summary(summary: Summary, refusals: list[tuple[str, int, str]], out: Console) -> None:
+    """Prints the run's table and why pairs were rejected; `refusals` are (code, count, an example's reason)."""
+    table = Table(title=f"run {summary.run}", show_header=False, title_justify="left", title_style="bold")
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in _rows(asdict(summary)):
+        table.add_row(name, value)
+    out.print(table)
+    if refusals:
+        reasons = Table(title="rejected", title_justify="left", title_style="bold")
+        for column in ("code", "pairs", "for example"):
+            reasons.add_column(column, justify="right" if column == "pairs" else "left")
+        for code, count, example in refusals:
+            reasons.add_row(code, str(count), Text(example))
+        out.print(reasons)
+
+
+def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    counts = {name: summary[name] for name in ("reached", "exhausted", "stalled", "failed", "pending")}
+    before, after = summary["complexity_before"], summary["complexity_after"]
+    pairs = summary["accepted"] + summary["rejected"]
+    rows = [
+        ("samples", f"{summary['samples']}  ({', '.join(f'{n} {name}' for name, n in counts.items() if n)})"),
+        ("pairs", f"{summary['accepted']} accepted, {summary['rejected']} rejected" + (
+            f"  ({summary['accepted'] / pairs:.0%} accepted)" if pairs else "")),
+        ("rounds", ", ".join(f"{name} {count}" for name, count in sorted(summary["directions"].items())) or "none"),
+        ("complexity", f"{before:.2f} -> {after:.2f}  ({after - before:+.2f})" if before is not None else "not judged"),
+        ("calls", f"{summary['calls']}" + (f", {summary['replayed']} replayed" if summary["replayed"] else "")),
+        ("tokens", _tokens(summary)),
+        ("time", f"{summary['seconds']:.1f} s" + (
+            f", {summary['cpu_ms_per_call']:.2f} ms of CPU a call" if summary["cpu_ms_per_call"] is not None else "")),
+    ]  # fmt: skip
+    if summary["quarantined"]:
+        rows.insert(1, ("quarantined", str(summary["quarantined"])))
+    return rows
+
+
+def _tokens(summary: dict[str, Any]) -> str:
+    if summary["prompt_tokens"] is None:
+        return "unknown: the server does not count them"
+    cached = f" ({summary['cached_tokens']:,} cached)" if summary["cached_tokens"] else ""
+    return f"{summary['prompt_tokens']:,} in{cached}, {summary['completion_tokens']:,} out"

@@ -1,0 +1,108 @@
+"""`evolgraph evolve`: seeds in, evolved questions out."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from ..errors import EvolgraphError
+from ..graph.settings import Settings
+from .configuration import endpoints_of, load
+
+_EXIT_FAILED = 1
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("seeds", type=_PATH)
+@click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the seed file's]")
+@click.option("--store", type=_PATH, help="SQLite file of the run.  [default: SEEDS.db in this folder]")
+@click.option("--out", type=_PATH, help="Results, one settled sample a line.  [default: SEEDS.evolved.jsonl]")
+@click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
+@click.option("--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each.")
+@click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key.")
+@click.option(
+    "--config", type=_PATH, callback=load, is_eager=True, help="Defaults for these options, and [[endpoint]]."
+)
+@click.option(
+    "--policy", default="uniform", show_default=True, help="Routing policy: a name, fixed:NAME=W,..., or a file."
+)
+@click.option("--ablate", multiple=True, metavar="PART", help="Leave out a direction, screen, judge, ...; repeatable.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Most rounds a sample gets.")
+@click.option("--target", default=8.0, show_default=True, type=click.FloatRange(1, 10), help="Complexity to reach.")
+@click.option("--patience", default=3, show_default=True, type=click.IntRange(0), help="Fruitless rounds; 0: no limit.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N samples.")
+@click.option("--concurrency", default=128, show_default=True, type=click.IntRange(1), help="Samples in flight.")
+@click.option("--seed", default=0, show_default=True, help="Seeds routing and sampling.")
+@click.option("--prompts", type=_PATH, help="Folder of prompt texts that replace single ones.")
+@click.option("--resume", type=click.Choice(["auto", "never"]), default="auto", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.pass_context
+def evolve(ctx: click.Context, /, **options: Any) -> None:
+    """Evolve SEEDS (MMEvol or LLaVA files) until every sample is complex enough or its rounds are used up.
+
+    Without --endpoint the embedded model answers: rules, not a language model, so that everything can be tried
+    without a GPU. Run the same command again to go on after a stop.
+    """
+    endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
+    ctx.exit(_run(_evolve(endpoints, options)))
+
+
+def _run(work: Any) -> int:
+    """Runs `work` on uvloop where there is one; SIGTERM ends it as Ctrl-C does."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        new_event_loop = None
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        return runner.run(work)
+
+
+async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
+    from ..graph.results import refusals, write_quarantine, write_results
+    from ..graph.run import evolve as start
+    from .display import console, show_progress, show_summary
+
+    out, seeds = console(), options["seeds"]
+    store = options["store"] or Path(f"{seeds.stem}.db")
+    results = options["out"] or Path(f"{seeds.stem}.evolved.jsonl")
+    if not endpoints:
+        out.print("No --endpoint given: the embedded model answers. It is a set of rules, not a language model.")
+    run = start(
+        seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
+        resume=options["resume"] == "auto",
+    )  # fmt: skip
+    async with run:
+        display = asyncio.create_task(show_progress(run, out))
+        try:
+            async for _ in run:
+                pass
+        finally:
+            display.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await display
+            await asyncio.to_thread(write_results, store, run.run.id, results)
+        summary = await run.summary()
+    quarantine = write_quarantine(run.quarantined, results)
+    if options["as_json"]:
+        click.echo(orjson.dumps(summary).decode())
+    else:
+        show_summary(summary, await asyncio.to_thread(refusals, store, run.run.id), out)
+        if not summary.calls and not summary.pending:
+            out.print("Every sample was settled already: no call was made.")
+        out.print(
+            f"results {results}, store {store}" + (f", bad rows {quarantine}" if quarantine else ""), soft_wrap=True
+        )
+    if summary.samples == 0:
+        raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {quarantine}")
+    return _EXIT_FAILED if summary.failed else 0
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    names = ("policy", "ablate", "rounds", "target", "patience", "limit", "concurrency", "seed", "prompts")
+    return Settings(**{name: options[name] for name in names})
