@@ -1,0 +1,37 @@
+"""All drafts of a scene, in a fixed order, each question once."""
+
+from .counts import counts
+from .draft import Draft
+from .looks import looks, parts
+from .places import pairs_and_more, places
+from .series import series
+from .sizes import sizes
+from .tables import tables
+from ..scene import Region, Scene
+
+_MANY = 7
+_MOST_STEPS = 13
+
+
+def pool(scene: Scene) -> list[Draft]:
+    """Every question that the rules know how to ask about `scene`, true of it and solved."""
+    drafts: dict[str, Draft] = {}
+    regions = worth_combining(scene)
+    groups = pairs_and_more(regions)
+    charted = scene.facts.series is not None
+    families = [series(scene), tables(scene), counts(scene)]
+    if not charted:
+        families += [places(scene, groups), sizes(scene, groups), looks(scene, groups)]
+    if not scene.regions and scene.facts.table is None:
+        families.append(parts(scene))
+    for family in families:
+        for draft in family:
+            if draft.depth <= _MOST_STEPS:
+                drafts.setdefault(draft.question, draft)
+    return list(drafts.values())
+
+
+def worth_combining(scene: Scene) -> list[Region]:
+    """The regions that can be named in words, at most seven of them, and no background that fills the image."""
+    regions = [r for r in scene.regions if r.image == 0 and r.area < 0.9 and " at [" not in r.name]
+    return regions[:: max(1, len(regions) // _MANY)][:_MANY]

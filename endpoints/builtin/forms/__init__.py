@@ -1,0 +1,1 @@
+"""The task forms: ways of asking for the same true facts."""

@@ -1,0 +1,28 @@
+"""The interaction direction: another task form for facts that take no less work."""
+
+from ...samples.vocabulary import normalise_form
+from .choice import Bench, Parent, effort, subjects
+from .drafts.draft import Draft
+from .forms.formed import formed
+
+_BASES = 60
+
+
+def interaction(bench: Bench, parent: Parent) -> Draft | None:
+    """A new question in a form that neither the parent nor, where it can be helped, another question of the sample has."""
+    bases = [draft for draft in (*bench.sayings, *bench.drafts) if draft.question == parent.question or draft.depth >= min(parent.depth, 7)]
+    kept = [draft for draft in bases if draft.question == parent.question]
+    others = [draft for draft in bases if draft.question != parent.question and draft.family != "together"]
+    kept += bench.rng.sample(others, min(_BASES, len(others)))
+    own = normalise_form(parent.form)
+    candidates = [draft for draft in formed(bench.scene, kept, bench.regions, bench.rng) if draft.form != own]
+
+    def cost(draft: Draft) -> float:
+        about = subjects(draft.objects)
+        easier = parent.effort - effort(draft.depth, len(about), len(draft.skills))
+        apart = 0 if about & parent.subjects else 2.5
+        inherited = -1.5 if parent.question in draft.question else 0
+        wanted = max(parent.depth + 1, 3)
+        return 0.7 * abs(draft.depth - wanted) + 3 * max(easier, 0) + apart + inherited + 2.5 * bench.forms[draft.form]
+
+    return bench.cheapest(candidates, cost)
