@@ -1,7 +1,7 @@
 """LangGraph's checkpoints in the store, each in one transaction with the rows that follow from it."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 from langchain_core.runnables import RunnableConfig

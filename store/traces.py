@@ -1,0 +1,232 @@
+"""What people ask a store: which runs and samples, what happened to one of them, and a run in numbers."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from .ledger import assembled
+from .lineage import Lineage, Settled, lineages
+from .rows import JSON, fetch, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run in a list: its samples so far, those settled, and how often it was started."""
+
+    id: str
+    created_ns: int
+    seed: int
+    parent: str | None
+    samples: int
+    settled: int
+    sessions: int
+    fingerprint: Mapping[str, Any] = field(metadata=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLine:
+    """A sample in a list. `status` is `pending` until it is settled; `directions` are those of its rounds, in order."""
+
+    id: str
+    position: int
+    status: str
+    rounds: int | None
+    reason: str | None
+    complexity_before: float | None
+    complexity_after: float | None
+    accepted: int
+    rejected: int
+    directions: list[str] = field(metadata=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of work on a sample, a call included; times in nanoseconds since 1970."""
+
+    id: str
+    parent: str | None
+    round: int
+    take: int
+    name: str
+    kind: str
+    status: str
+    started_ns: int
+    ended_ns: int
+    attributes: dict[str, Any] = field(metadata=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call with its reply as it was received. `messages` are roles with parts, as the ledger was given them."""
+
+    key: str
+    round: int
+    agent: str
+    step: int
+    take: int
+    model: str
+    kind: str
+    text: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    response_id: str | None
+    endpoint: str | None
+    attempts: int
+    maybe_billed: int
+    http_status: int | None
+    error: str | None
+    started_ns: int
+    ended_ns: int
+    messages: list[Any] = field(metadata=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything that is known of one sample. `settled` is None while it is pending."""
+
+    id: str
+    position: int
+    sample: Mapping[str, Any]
+    settled: Settled | None
+    lineage: Lineage
+    spans: list[Span]
+    calls: list[Call]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """A run in numbers, over all its starts. Tokens are None when no reply told them.
+
+    `statuses` counts the samples that have begun, `pending` among them. Complexities are means over the samples that
+    have both, None without any.
+    """
+
+    statuses: Mapping[str, int]
+    accepted: int
+    rejected: int
+    directions: Mapping[str, int]
+    calls: int
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    complexity_before: float | None
+    complexity_after: float | None
+
+
+_RUNS = """(
+    SELECT id, created_ns, seed, parent, fingerprint,
+           (SELECT count(*) FROM samples s WHERE s.run = r.id) AS samples,
+           (SELECT count(*) FROM v_settled e WHERE e.run = r.id) AS settled,
+           (SELECT count(*) FROM sessions o WHERE o.run = r.id) AS sessions
+    FROM runs r) ORDER BY created_ns DESC, id"""
+_SAMPLES = """(
+    SELECT s.id, s.position, coalesce(e.status, 'pending') AS status, e.rounds, e.reason,
+           e.complexity_before, e.complexity_after,
+           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND v.accepted) AS accepted,
+           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND NOT v.accepted) AS rejected,
+           (SELECT json_group_array(direction) FROM
+               (SELECT direction FROM decisions d WHERE d.run = s.run AND d.sample = s.id ORDER BY round)) AS directions
+    FROM samples s LEFT JOIN v_settled e ON e.run = s.run AND e.sample = s.id
+    WHERE s.run = :run {conditions}
+    ORDER BY s.position LIMIT :limit OFFSET :offset)"""
+_CONDITIONS = {
+    "status": " AND coalesce(e.status, 'pending') = :status",
+    "direction": " AND EXISTS (SELECT 1 FROM decisions d"
+    " WHERE d.run = s.run AND d.sample = s.id AND d.direction = :direction)",
+    "code": " AND EXISTS (SELECT 1 FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND v.code = :code)",
+}
+
+
+def runs(db: sqlite3.Connection) -> list[RunLine]:
+    """The runs of a store, the newest first."""
+    return fetch(db, RunLine, _RUNS)
+
+
+def samples(
+    db: sqlite3.Connection,
+    run: str,
+    *,
+    status: str | None = None,
+    direction: str | None = None,
+    code: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[SampleLine]:
+    """Samples of a run that have begun, in the order of the seeds.
+
+    Only those with this `status`, with a round in this `direction`, with a verdict of this `code`. A `limit` of -1 is
+    none.
+    """
+    asked = {"status": status, "direction": direction, "code": code}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    source = _SAMPLES.format(conditions="".join(_CONDITIONS[name] for name in chosen))
+    return fetch(db, SampleLine, source, {"run": run, "limit": limit, "offset": offset, **chosen})
+
+
+def trace(db: sqlite3.Connection, run: str, sample: str) -> Trace | None:
+    """All that is known of one sample, or None when the run has not begun it."""
+    own = (run, sample)
+    with snapshot(db):
+        row = db.execute("SELECT position, sample FROM samples WHERE run = ? AND id = ?", own).fetchone()
+        if row is None:
+            return None
+        ends = fetch(db, Settled, "v_settled WHERE run = ? AND sample = ?", own)
+        return Trace(
+            id=sample,
+            position=row[0],
+            sample=orjson.loads(row[1]),
+            settled=ends[0] if ends else None,
+            lineage=lineages(db, run, [sample])[sample],
+            spans=fetch(db, Span, "v_spans WHERE run = ? AND sample = ? ORDER BY started_ns, id", own),
+            calls=_calls(db, own),
+        )
+
+
+def _calls(db: sqlite3.Connection, own: Sequence[str]) -> list[Call]:
+    calls = fetch(db, Call, "calls WHERE run = ? AND sample = ? ORDER BY started_ns, step", own)
+    names = {part for call in calls for _, parts in call.messages for part in parts if isinstance(part, str)}
+    texts = dict(
+        db.execute(
+            "SELECT hash, text FROM parts WHERE hash IN (SELECT value FROM json_each(?))",
+            (orjson.dumps([*names]).decode(),),
+        )
+    )
+    for call in calls:
+        call.messages[:] = assembled(call.messages, texts)
+    return calls
+
+
+def totals(db: sqlite3.Connection, run: str) -> RunTotals:
+    """A run in numbers."""
+    with snapshot(db):
+        statuses = dict(db.execute("SELECT status, count(*) FROM v_settled WHERE run = ? GROUP BY 1", (run,)))
+        (begun,) = db.execute("SELECT count(*) FROM samples WHERE run = ?", (run,)).fetchone()
+        ruled = dict(db.execute("SELECT accepted, count(*) FROM verdicts WHERE run = ? GROUP BY 1", (run,)))
+        directions = dict(
+            db.execute("SELECT direction, count(*) FROM decisions WHERE run = ? GROUP BY 1 ORDER BY 1", (run,))
+        )
+        spent = db.execute(
+            "SELECT count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens) FROM calls WHERE run = ?",
+            (run,),
+        ).fetchone()
+        means = db.execute(
+            "SELECT avg(complexity_before), avg(complexity_after) FROM v_settled"
+            " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL",
+            (run,),
+        ).fetchone()
+    counts = {**statuses, "pending": begun - sum(statuses.values())}
+    return RunTotals(counts, ruled.get(1, 0), ruled.get(0, 0), directions, *spent, *means)
+
+
+def rejection_reasons(db: sqlite3.Connection, run: str) -> list[tuple[str, int, str]]:
+    """Why pairs were rejected: code, how many, and one pair's reason; the commonest first."""
+    return db.execute(
+        "SELECT code, count(*), min(reason) FROM verdicts WHERE run = ? AND NOT accepted"
+        " GROUP BY code ORDER BY 2 DESC, 1",
+        (run,),
+    ).fetchall()
