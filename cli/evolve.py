@@ -71,13 +71,14 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
     results = options["out"] or Path(f"{seeds.stem}.evolved.jsonl")
-    if not endpoints:
-        out.print("No --endpoint given: the embedded model answers. It is a set of rules, not a language model.")
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
         resume=options["resume"] == "auto",
     )  # fmt: skip
     async with run:
+        if not endpoints:
+            words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
+            out.print(words, soft_wrap=True)
         display = asyncio.create_task(show_progress(run, out))
         try:
             async for _ in run:
