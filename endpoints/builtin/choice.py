@@ -1,10 +1,11 @@
 """Choosing among drafts: what is new for a sample, how much work a question takes, and the least costly candidate."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from .drafts.draft import Draft
 from .drafts.pool import pool, worth_combining
@@ -13,6 +14,14 @@ from .scene import Scene
 from .words import singular
 
 Row = Mapping[str, Any]
+_SAME: Final = {
+    "count": r"how many|number of",
+    "colour": r"colou?r",
+    "named colour": r"colou?r",
+    "on": r"standing on|mounted on|underneath|rests? on|resting on",
+    "price": r"unit price",
+}
+"""By family, the words of a question that already asks the same of an object."""
 
 
 class Parent:
@@ -71,9 +80,23 @@ class Bench:
         """The regions that are worth combining in one question."""
         return worth_combining(self.scene)
 
+    def family(self, parent: Parent) -> str:
+        """The family of the parent's question, or "" when it was not written from a draft of this scene."""
+        return next((draft.family for draft in self.drafts if draft.question == parent.question), "")
+
     def is_new(self, draft: Draft) -> bool:
         """Whether neither the question nor its facts were asked before."""
+        if draft.form == "open" and self._asked_in_other_words(draft):
+            return False
         return _plain_text(draft.question) not in self.asked and (draft.form != "open" or key(draft) not in self._keys)
+
+    def _asked_in_other_words(self, draft: Draft) -> bool:
+        """Whether another question asks the same kind of thing of the same single object."""
+        sign = _SAME.get(draft.family)
+        if sign is None or not draft.objects:
+            return False
+        noun = re.escape(draft.objects[0].split(" ")[-1].removesuffix("s"))
+        return any(re.search(sign, text) and re.search(rf"\b{noun}", text) for text in self.asked)
 
     def take(self, draft: Draft) -> None:
         """Marks a draft as used, so that no other question of the reply repeats it."""

@@ -1,5 +1,7 @@
 """The interaction direction: another task form for facts that take no less work."""
 
+from collections import defaultdict
+
 from ...samples.vocabulary import normalise_form
 from .choice import Bench, Parent, effort, subjects
 from .drafts.draft import Draft
@@ -22,7 +24,12 @@ def interaction(bench: Bench, parent: Parent) -> Draft | None:
         easier = parent.effort - effort(draft.depth, len(about), len(draft.skills))
         apart = 0 if about & parent.subjects else 2.5
         inherited = -1.5 if parent.question in draft.question else 0
+        inherited += 4 if draft.family == "said" and bench.drafts else 0
         wanted = max(parent.depth + 1, 3)
         return 0.7 * abs(draft.depth - wanted) + 3 * max(easier, 0) + apart + inherited + 2.5 * bench.forms[draft.form]
 
-    return bench.cheapest(candidates, cost)
+    by_form: dict[str, list[Draft]] = defaultdict(list)
+    for draft in candidates:
+        by_form[draft.form].append(draft)
+    best = [draft for form in by_form if (draft := bench.cheapest(by_form[form], cost)) is not None]
+    return bench.cheapest(best, lambda draft: 0.5 * cost(draft))

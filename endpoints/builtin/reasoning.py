@@ -7,6 +7,7 @@ from .drafts.draft import Draft
 def reasoning(bench: Bench, parent: Parent) -> Draft | None:
     """A new question with two or three more steps, on the parent's things and one or two others."""
     wanted = max(parent.depth + 2.5, 3.5)
+    family = bench.family(parent)
 
     def cost(draft: Draft) -> float:
         about = subjects(draft.objects)
@@ -14,6 +15,7 @@ def reasoning(bench: Bench, parent: Parent) -> Draft | None:
         added = len(about - parent.subjects)
         crowd = max(added - 3, 0) + (0 if added else 1)
         short = 12 if draft.depth <= parent.depth else 0
-        return 2 * abs(draft.depth - wanted) + apart + crowd + short + 1.5 * bench.families[draft.family]
+        extends = -3 if draft.family == family and parent.subjects < about else 0
+        return extends + 2 * abs(draft.depth - wanted) + apart + crowd + short + 1.5 * bench.families[draft.family]
 
     return bench.cheapest([*bench.drafts, *bench.sayings], cost)

@@ -17,7 +17,7 @@ from .captions import CaptionFacts, understand
 from .colours import base_name, compatible, shares
 from .geometry import BBox
 from .naming import names
-from .words import singular
+from .words import plural, singular
 
 Pixels = NDArray[np.uint8]
 PARTS: Final[dict[str, BBox]] = {
@@ -72,7 +72,7 @@ class Scene:
         self.caption = str(facts.get("caption") or "")
         self.topic = tuple(str(topic) for topic in facts.get("topic") or ())
         self.sizes = tuple((int(i["width"]), int(i["height"])) for i in facts.get("images") or ())
-        self.regions = _regions(list(facts.get("boxes") or ()), list(proposed))
+        self.regions = _regions(list(facts.get("boxes") or ()), list(proposed), self.caption)
         self._colours: dict[int, str | None] = {}
         self._brightness: dict[tuple[int, BBox], float] = {}
 
@@ -222,14 +222,26 @@ def _grown(box: BBox, by: float) -> BBox:
     return max(box[0] - dx, 0), max(box[1] - dy, 0), min(box[2] + dx, 1), min(box[3] + dy, 1)
 
 
-def _regions(given: list[Mapping[str, Any]], proposed: list[Mapping[str, Any]]) -> tuple[Region, ...]:
+def _regions(given: list[Mapping[str, Any]], proposed: list[Mapping[str, Any]], caption: str) -> tuple[Region, ...]:
     rows = [(row, True) for row in given] + [(row, False) for row in proposed]
     labels = [str(row["label"]) for row, _ in rows]
     boxes = [_bbox(row["bbox"]) for row, _ in rows]
     called = names(labels, boxes)
+    for i, label in enumerate(labels):
+        if _one_of_many(label, labels.count(label), caption):
+            called[i] = f"{label} at {geometry.literal(boxes[i])}"
     return tuple(
         Region(i, labels[i], boxes[i], int(row.get("image", 0)), called[i], is_given) for i, (row, is_given) in enumerate(rows)
     )
+
+
+def _one_of_many(label: str, boxed: int, caption: str) -> bool:
+    """Whether the caption speaks of more things of this kind than have boxes, so that a bare label would name none of them."""
+    kind = label.split(" ")[-1]
+    told = _understand(caption).counts.get(kind)
+    if told is not None:
+        return told > boxed
+    return boxed == 1 and plural(kind) != kind and bool(re.search(rf"\b{re.escape(plural(kind))}\b", caption, re.I))
 
 
 def _bbox(values: Sequence[Any]) -> BBox:

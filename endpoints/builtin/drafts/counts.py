@@ -40,7 +40,13 @@ def _count(scene: Scene, noun: str, number: int) -> Draft:
     chain = Chain()
     if not _ground_all(scene, chain, noun, number):
         chain.refer(noun, f"the {plural(noun)} can be told apart and counted one by one")
-    chain.calculate(" + ".join("1" for _ in range(number)) if number <= 12 else f"{number} * 1", number)
+    grid = scene.facts.grid
+    if grid and grid[0] * grid[1] == number:
+        chain.calculate(f"{grid[0]} * {grid[1]}", number, f"{number_word(grid[0])} rows of {number_word(grid[1])} make {number}")
+    elif number <= 12:
+        chain.calculate(" + ".join("1" for _ in range(number)), number)
+    else:
+        chain.think(Counted(number, noun))
     claim = Counted(number, noun)
     wrong = tuple(number_word(n) for n in (number - 1, number + 1, number + 2) if n > 0)
     question = f"How many {plural(noun)} can be seen in the image?"

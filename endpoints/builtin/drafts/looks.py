@@ -103,6 +103,8 @@ def _count_by_colour(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]
 def _brighter(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     values = {region: scene.brightness(region.bbox, region.image) for region in (one, other)}
     shared = geometry.overlap(one.bbox, other.bbox)
+    if min(one.area, other.area) < 0.01:
+        return
     if abs(values[one] - values[other]) < 0.15 or shared > 0.05 * min(one.area, other.area) or {"chart", "document"} & set(scene.topic):
         return
     chain = Chain()

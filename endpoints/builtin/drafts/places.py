@@ -74,9 +74,16 @@ def _side(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
 
 def _ordered(group: Sequence[Region], axis: str) -> list[Region] | None:
     at = _AXES[axis][2]
+    if any(_spans(region, at) for region in group):
+        return None
     if not geometry.spaced([geometry.centre(region.bbox)[at] for region in group], geometry.CLEAR_STEP):
         return None
     return sorted(group, key=lambda region: geometry.centre(region.bbox)[at])
+
+
+def _spans(region: Region, at: int) -> bool:
+    """Whether a box runs through most of the image along an axis, so that its centre says little."""
+    return region.bbox[at + 2] - region.bbox[at] > 0.7
 
 
 def _order(scene: Scene, group: tuple[Region, ...], axis: str) -> Iterator[Draft]:
@@ -117,6 +124,8 @@ def _gap_choice(scene: Scene, anchor: Region, one: Region, other: Region) -> Ite
     """Which of two centres is nearer to a third one, along the axis where that is clear."""
     for axis, (_, extent, at) in _AXES.items():
         gaps = [geometry.distance(anchor.bbox, region.bbox, axis) for region in (one, other)]
+        if any(_spans(region, at) for region in (anchor, one, other)):
+            continue
         if min(gaps) < 0.03 or abs(gaps[0] - gaps[1]) < geometry.CLEAR_STEP:
             continue
         near, far = (one, other) if gaps[0] < gaps[1] else (other, one)
@@ -145,6 +154,8 @@ def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
     """How many of the things lie in one half, compared with the other half."""
     for axis, first, second in (("x", "left", "right"), ("y", "upper", "lower")):
         sides = [geometry.half(region.bbox, axis) for region in group]
+        if any(_spans(region, 0 if axis == "x" else 1) for region in group):
+            continue
         if None in sides or len(set(sides)) < 2:
             continue
         chain = Chain()

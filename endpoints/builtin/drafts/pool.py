@@ -33,5 +33,7 @@ def pool(scene: Scene) -> list[Draft]:
 
 def worth_combining(scene: Scene) -> list[Region]:
     """The regions that can be named in words, at most seven of them, and no background that fills the image."""
-    regions = [r for r in scene.regions if r.image == 0 and r.area < 0.9 and " at [" not in r.name]
+    regions = [r for r in scene.regions if r.image == 0 and r.area < 0.9]
+    in_words = [r for r in regions if " at [" not in r.name]
+    regions = in_words if len(in_words) >= 3 else regions
     return regions[:: max(1, len(regions) // _MANY)][:_MANY]

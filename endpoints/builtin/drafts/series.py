@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ..captions import Series
-from ..claims.numbers import Exceeds, Extreme, Valued
+from ..claims.numbers import Exceeds, Valued
 from ..scene import Region, Scene
 from ..words import figure, listed, number_word, ordinal
 from .draft import Chain, Draft, phrasing, sentence
@@ -172,7 +172,7 @@ class _Chart:
         difference = self.by_name[high] - self.by_name[low]
         chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", difference)
         question = "Which entries of the chart are the highest and the lowest, and how far apart are their values?"
-        answer = f"{sentence(Extreme(high, 'highest value', self.data.names).say())} {sentence(Extreme(low, 'lowest value', self.data.names).say())} Their values are {self.amount(difference)} apart."
+        answer = f"{high} is the highest and {low} the lowest. {sentence(Exceeds(high, low, round(difference, 2), self.unit).say())}"
         yield self.draft("spread", [high, low], chain, question, answer)
         if min(self.by_name.values()) < 0 or self.unit == "percent":
             return

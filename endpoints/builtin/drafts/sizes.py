@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ..claims.looks import Larger, Times
 from ..claims.numbers import Extreme
+from ..geometry import inside
 from ..scene import Region, Scene
 from ..words import figure, listed
 from .draft import Chain, Draft, fineness, in_words, phrasing, sentence
@@ -39,7 +40,8 @@ def _pair(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     wrong = (Larger(small.name, large.name).say(),)
     objects = tuple(dict.fromkeys((one.label, other.label)))
     fine = fineness([one, other])
-    yield Draft("larger", objects, plain.skills, f"{asked}?", tuple(plain.steps), sentence(larger.say()), larger.say(), wrong, fineness=fine)
+    if large.area < 6 * small.area and not inside(small.bbox, large.bbox):
+        yield Draft("larger", objects, plain.skills, f"{asked}?", tuple(plain.steps), sentence(larger.say()), larger.say(), wrong, fineness=fine)
     chain = Chain()
     chain.ground(one)
     chain.ground(other)

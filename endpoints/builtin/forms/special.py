@@ -76,7 +76,7 @@ def _style(scene: Scene) -> tuple[str, str] | None:
         return None
     if scene.grey:
         return "a black-and-white photograph", "it shows natural detail, but only shades of grey"
-    return "a colour photograph", "it shows natural detail and pixels with clear hues"
+    return "a colour photograph", "it shows natural detail in many clear hues"
 
 
 def image_style_classification(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -95,9 +95,7 @@ def image_style_classification(scene: Scene, regions: Sequence[Region], rng: ran
         chain.ground(region)
     chain.refer("image", sign)
     chain.think(f"these signs belong to {style}, so {letter} is right")
-    named = listed([region.label for region in regions[:2]]) if regions else ""
-    what = f"Look at how {'the ' + named.replace(' and ', ' and the ') if named else 'the image'} {'are' if len(regions) > 1 else 'is'} shown. " if len(set(r.label for r in regions[:2])) == len(regions[:2]) else ""
-    question = f"{what}Which kind of image is this, and which visible sign tells you?\n{lettered(options)}"
+    question = f"Which kind of image is this, and which visible sign tells you?\n{lettered(options)}"
     objects = tuple(dict.fromkeys(region.label for region in regions[:2])) or ("image",)
     yield Draft("style", objects, chain.skills, question, tuple(chain.steps), f"{letter}. {capital(style)}: {sign}.", form="image_style_classification")
 

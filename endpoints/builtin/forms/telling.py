@@ -132,10 +132,11 @@ def _tellings(scene: Scene, one: Region, other: Region) -> Iterator[tuple[Region
     """Sentences about "it" that are true of one of the two only."""
     for it, rest in ((one, other), (other, one)):
         place, elsewhere = geometry.ninth(it.bbox), geometry.ninth(rest.bbox)
-        if place and elsewhere and place != elsewhere and it.area < 0.4:
+        if place and elsewhere and place != elsewhere and place != "centre" and it.area < 0.4:
             chain = Chain("Relationship Description")
-            for region, where in ((one, geometry.ninth(one.bbox)), (other, geometry.ninth(other.bbox))):
-                chain.ground(region, f", with its centre in the {where}")
+            for region in (one, other):
+                where = (geometry.ninth(region.bbox) or "").replace("centre", "middle")
+                chain.ground(region, f", with its centre in the {where} part of the image")
             yield it, rest, f"It has its centre in the {place} of the image.", chain
         mine, yours = scene.colour(it), scene.colour(rest)
         if mine and yours and scene.could_be(rest, mine) is False and mine not in it.label:
