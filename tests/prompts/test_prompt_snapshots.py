@@ -1,0 +1,83 @@
+"""The rendered prompts, kept as files, so that a change of a prompt shows in review.
+
+Renew them, after a change that is meant, with
+
+    EVOLGRAPH_RENEW_SNAPSHOTS=1 uv run pytest tests/prompts
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolgraph.agents.agent import Agent, Prompter, View
+from evolgraph.agents.interaction import Interaction
+from evolgraph.agents.judge import Judge
+from evolgraph.agents.perception import Perception
+from evolgraph.agents.reasoning import Reasoning
+from evolgraph.agents.screen import Candidate, Pair
+from evolgraph.endpoints.chat import TextPart
+from evolgraph.prompts.library import HERE, Library
+from evolgraph.samples.sample import Box
+
+from ..conftest import make_qa, make_sample, solved
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+PROMPTER = Prompter(Library())
+SAMPLE = make_sample()
+CRACK = Box(label="crack", bbox=(0.7, 0.6, 0.75, 0.65), origin="proposed")
+
+
+class _NoModel:
+    async def ask(self, ask: Any) -> Any:
+        raise AssertionError("a task's text needs no model")
+
+
+def _task(agent: type[Agent], rejected: Sequence[dict[str, Any]] = (), proposed: tuple[Box, ...] = ()) -> str:
+    view = View(sample=SAMPLE, round=1, heads=SAMPLE.qas, rejected=rejected, proposed=proposed)
+    return agent(_NoModel(), PROMPTER).task(view)
+
+
+def _judge() -> str:
+    pairs = [
+        Pair(Candidate(solved(0)), make_qa(0), "reasoning"),
+        Pair(Candidate(make_qa(1, question="Is the plate cracked?"), proposed=(CRACK,)), make_qa(1), "perception"),
+    ]
+    return Judge(_NoModel(), PROMPTER).task(pairs)
+
+
+def _facts() -> str:
+    text = PROMPTER.messages(SAMPLE, "")[1].parts[1]
+    assert isinstance(text, TextPart)
+    return text.text
+
+
+TURNED_DOWN = [
+    {"id": "q1", "question": "Is it big?", "answer": "Yes.", "reason": "not-answerable: what is big is not said"}
+]
+TEXTS = {
+    "system": lambda: PROMPTER.system,
+    "facts": _facts,
+    "perception": lambda: _task(Perception),
+    "reasoning": lambda: _task(Reasoning, rejected=TURNED_DOWN, proposed=(CRACK,)),
+    "interaction": lambda: _task(Interaction),
+    "judge": _judge,
+    "repair": lambda: PROMPTER.repair("evolved.0.answer: Field required"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_rendered_prompt_is_what_its_snapshot_says(name: str) -> None:
+    path = SNAPSHOTS / f"{name}.md"
+    rendered = TEXTS[name]() + "\n"
+    if os.environ.get("EVOLGRAPH_RENEW_SNAPSHOTS"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(rendered, encoding="utf-8")
+    assert rendered == path.read_text(encoding="utf-8"), "see this module's docstring on how to renew the snapshots"
+
+
+def test_every_prompt_has_a_snapshot() -> None:
+    texts = {path.stem for path in HERE.glob("*.md")} - {"work"}  # a part of the directions' tasks
+    assert texts == set(TEXTS) == {path.stem for path in SNAPSHOTS.iterdir()}
