@@ -2,11 +2,18 @@
 
 import asyncio
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
+import orjson
+
+from .judge import judge
 from .pictures import Picture, decode
-from .request import Request
+from .request import Request, Row
+from .scene import Scene
+from .writer import write
 
+V = TypeVar("V")
 _KEPT: Final = 64
 _PLAIN: Final = (
     "I am evolgraph's embedded model: a rule-based writer and judge, not a language model. I answer evolgraph's own "
@@ -15,23 +22,46 @@ _PLAIN: Final = (
 
 
 class Mind:
-    """Answers requests; keeps what it measured of the images seen last."""
+    """Answers requests; keeps the images and scenes seen last, as all rounds of a sample share them."""
 
     def __init__(self) -> None:
         self._pictures: OrderedDict[bytes, Picture] = OrderedDict()
+        self._scenes: OrderedDict[bytes, Scene] = OrderedDict()
 
     async def pictures(self, request: Request) -> tuple[Picture, ...]:
         """The decoded images of `request`. Raises BadRequest when one cannot be used."""
         return tuple([await self._picture(uri) for uri in request.images])
 
     async def _picture(self, uri: bytes) -> Picture:
-        if uri not in self._pictures:
-            self._pictures[uri] = await asyncio.to_thread(decode, uri)
-            while len(self._pictures) > _KEPT:
-                self._pictures.popitem(last=False)
-        self._pictures.move_to_end(uri)
-        return self._pictures[uri]
+        picture = self._pictures.get(uri) or await asyncio.to_thread(decode, uri)
+        _keep(self._pictures, uri, picture)
+        return picture
 
-    async def reply(self, request: Request, pictures: tuple[Picture, ...]) -> str:
+    def reply(self, request: Request, pictures: Sequence[Picture]) -> str:
         """The content of the assistant's message: JSON for a known task, plain words for any other chat."""
-        return _PLAIN
+        if not request.task:
+            return _PLAIN
+
+        def look(boxes: Sequence[Row]) -> Scene:
+            return self._scene(request.facts, pictures, boxes)
+
+        if request.task == "judge":
+            return orjson.dumps({"verdicts": judge(look, request.pairs, request.proposed)}).decode()
+        scene = look(request.proposed)
+        evolved = write(request.task, scene, request.questions, request.rejected, request.proposed, request.seed)
+        return orjson.dumps({"evolved": evolved}).decode()
+
+    def _scene(self, facts: Row, pictures: Sequence[Picture], boxes: Sequence[Row]) -> Scene:
+        """The scene of these images and facts; what an earlier request measured of it is still known."""
+        key = b"".join(picture.digest for picture in pictures) + orjson.dumps([facts, boxes])
+        scene = self._scenes.get(key) or Scene([picture.pixels for picture in pictures], facts, boxes)
+        _keep(self._scenes, key, scene)
+        return scene
+
+
+def _keep(cache: OrderedDict[bytes, V], key: bytes, value: V) -> None:
+    """Put `value` last in `cache` and drop the least recently used beyond _KEPT."""
+    cache[key] = value
+    cache.move_to_end(key)
+    while len(cache) > _KEPT:
+        cache.popitem(last=False)

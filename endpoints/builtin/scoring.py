@@ -1,36 +1,33 @@
 """How complex a question is, 1 to 10, from what solving it really takes. Never from its length, style or praise.
 
-    score = 1 + abilities + 0.65 * useful steps + extent + comparison + form, rounded and kept within 1 and 10
+    score = 1 + abilities + work + extent + comparison + form, rounded and kept within 1 and 10
 
 `abilities`: 1 for each of the first two abilities that the question shows, 0.4 for each further one; Existence, a
 single glance, adds nothing.
-`useful steps`: steps that find something new which the answer, or a later useful step, uses; the ninth and further ones
-add nothing.
+`work`: 0.5 for each useful step, 0.3 for one that only finds a box, at most 4 in all.
 `extent`: half the binary logarithm of the number of objects involved (boxes, objects named, or things counted).
 `comparison`: 0.8 when the solution compares or reckons. `form`: what the task form itself asks on top, 0 to 0.8.
 
-The score depends on the question alone, so it is the same on either side of a pair.
+A step is useful when it finds something new and the answer rests on it: the answer or a later useful step uses what it
+found, it is the first to find the box of a thing that is asked about, or it measures one of several things alike that
+are then compared. The score depends on the question alone, so it is the same on either side of a pair.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ...samples.vocabulary import OPEN, normalise_form, normalise_skill
+from .reading import BOX, CHOICE, RESULT_NAME, tokens
 from .words import number_of, singular
 
-_MOST_STEPS: Final = 8
-_BOX: Final = re.compile(r"\[\s*\d*\.?\d+(?:\s*,\s*\d*\.?\d+){3}\s*\]")
-_TOKEN: Final = re.compile(r"[a-z]+_\d+|\d+(?:\.\d+)?|[a-z]+(?:-[a-z]+)?")
-_NAME: Final = re.compile(r"[a-z]+_\d+")
-_WORDS: Final = """
-the and are was were has have had for from with that this these those there then thus therefore its their what
-which who how does did not now can let see look looking find question answer step image picture because since
-while into onto also very most more than both each all any one only own
-"""
-_IDLE: Final = frozenset(_WORDS.split())
+_STEP: Final = 0.5
+_FINDING_A_BOX: Final = 0.3
+_MOST_WORK: Final = 4.0
+_GROUNDS: Final = re.compile(r"grounding\w*\s*\(([^)]*)\)", re.IGNORECASE)
 _COMPARES: Final = re.compile(
     r"\b(?:than|as \w+ as|differences?|differ|ratios?|averages?|mean|sum|total|altogether|combined|together|order|"
     r"rank\w*|sorted|twice|half as|percent|percentage|share|the (?:most|least)|fewest|closest|nearest|farthest|(?:"
@@ -43,7 +40,7 @@ _RELATES: Final = re.compile(
     re.IGNORECASE,
 )
 _SHOWS: Final = {
-    "Grounding": re.compile(r"\bwhere\b|\bbox(?:es)?\b|\bregions?\b|\blocat\w+|" + _BOX.pattern, re.IGNORECASE),
+    "Grounding": re.compile(r"\bwhere\b|\bbox(?:es)?\b|\bregions?\b|\blocat\w+|" + BOX.pattern, re.IGNORECASE),
     "Referencing": re.compile(
         r"\bcolou?rs?\b|\bbright\w*|\bdark\w*|\bwearing\b|\bmaterial\b|\bkind of\b|\btgt_\d", re.IGNORECASE
     ),
@@ -90,6 +87,7 @@ class Complexity:
     """What a question takes: the parts of the formula above."""
 
     steps: int
+    work: float
     abilities: tuple[str, ...]
     extent: int
     compares: bool
@@ -101,8 +99,7 @@ class Complexity:
         count = len(self.abilities) - ("Existence" in self.abilities)
         abilities = min(count, 2) + 0.4 * max(count - 2, 0)
         extent = 0.5 * math.log2(max(self.extent, 1))
-        steps = 0.65 * min(self.steps, _MOST_STEPS)
-        return 1 + abilities + steps + extent + 0.8 * self.compares + _FORMS.get(self.form, 0.0)
+        return 1 + abilities + self.work + extent + 0.8 * self.compares + _FORMS.get(self.form, 0.0)
 
     @property
     def score(self) -> int:
@@ -115,8 +112,10 @@ def complexity(row: Row) -> Complexity:
     question, answer = str(row.get("question", "")), str(row.get("answer", ""))
     steps = useful_steps(row)
     work = " ".join([question, answer, *steps])
+    efforts = [_FINDING_A_BOX if step.lower().startswith("grounding") else _STEP for step in steps]
     return Complexity(
         steps=len(steps),
+        work=min(sum(efforts), _MOST_WORK),
         abilities=_abilities(row, question, work),
         extent=_extent(row, question, answer, work),
         compares=bool(_COMPARES.search(" ".join([question.partition("\n")[0], *steps]))),
@@ -125,47 +124,63 @@ def complexity(row: Row) -> Complexity:
 
 
 def useful_steps(row: Row) -> list[str]:
-    """The steps, as text, that find something new which the answer or a later useful step uses; in their order."""
+    """The steps, each as "manipulation description", on which the answer rests; in their order."""
+    # What a choice says is nothing known: finding which one holds is the work.
+    question = tokens(CHOICE.sub("", str(row.get("question", ""))))
+    answer = tokens(str(row.get("answer", "")))
     texts = [_step_text(step) for step in row.get("steps") or ()]
-    known = _tokens(str(row.get("question", "")))
-    novel: list[frozenset[str]] = []
-    for text in texts:
-        found = _tokens(text)
-        novel.append(frozenset(found - known))
-        known = known | found
-    answer = _tokens(str(row.get("answer", "")))
+    novel = _novelties(question, texts)
+    patterns = Counter(_pattern(text, question | answer) for text in texts)
     needed, useful = set(answer), list[str]()
-    for text, new in zip(reversed(texts), reversed(novel), strict=True):
-        finds = any(not _NAME.fullmatch(token) for token in new)
-        concludes = not useful and bool(_tokens(text) & answer)
-        if finds and (concludes or new & needed):
+    for index in reversed(range(len(texts))):
+        text, own = texts[index], tokens(texts[index])
+        new = {token for token in novel[index] if not RESULT_NAME.fullmatch(token)}
+        if not useful:
+            used = _meets(own, answer) and (bool(new) or text not in texts[:index])
+        else:
+            alike = patterns[_pattern(text, question | answer)] > 1 and bool(own & (question | answer))
+            used = bool(new) and (_meets(novel[index], needed) or _finds_thing(text, question | needed) or alike)
+        if used:
             useful.append(text)
-            needed |= _tokens(text)
+            needed |= own
     return useful[::-1]
+
+
+def _novelties(question: frozenset[str], texts: Sequence[str]) -> list[frozenset[str]]:
+    """What each step brings that neither the question nor an earlier step held."""
+    known, novel = question, list[frozenset[str]]()
+    for text in texts:
+        novel.append(tokens(text) - known)
+        known |= tokens(text)
+    return novel
+
+
+def _meets(found: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Whether something found is wanted, as a word, or as a number up to its rounding (1%)."""
+    have, want = set(found), set(wanted)
+    if have & want:
+        return True
+    values = [float(token) for token in want if token[0].isdigit()]
+    return any(abs(float(t) - value) <= 0.01 * abs(value) for t in have if t[0].isdigit() for value in values)
+
+
+def _finds_thing(text: str, wanted: Iterable[str]) -> bool:
+    """Whether a step finds the box of something that is asked about or used later, in full or shortened ("Jan")."""
+    match = _GROUNDS.match(text)
+    thing = tokens(match.group(1)) if match else frozenset[str]()
+    return any(word.startswith(token) for token in thing for word in wanted)
+
+
+def _pattern(text: str, names: frozenset[str]) -> tuple[str, ...]:
+    """A step's wording without numbers and the names asked about: the same for one measurement of two things."""
+    words = re.findall(r"[a-z]+", BOX.sub(" ", RESULT_NAME.sub(" ", text.lower())))
+    return tuple(word for word in words if singular(word) not in names)
 
 
 def _step_text(step: Any) -> str:
     if not isinstance(step, Mapping):
         return ""
-    return f"{step.get('manipulation') or ''} {step.get('description') or ''}"
-
-
-def _tokens(text: str) -> frozenset[str]:
-    """The words, numbers and result names that carry content; number words as figures, nouns in the singular."""
-    return frozenset(_tokens_of(text))
-
-
-def _tokens_of(text: str) -> set[str]:
-    tokens: set[str] = set()
-    for token in _TOKEN.findall(text.lower()):
-        number = number_of(token)
-        if number is not None:
-            tokens.add(str(number))
-        elif token[0].isdigit():
-            tokens.add(f"{float(token):g}")
-        elif len(token) > 2 and token not in _IDLE:
-            tokens.add(singular(token))
-    return tokens
+    return f"{step.get('manipulation') or ''} {step.get('description') or ''}".strip()
 
 
 def _abilities(row: Row, question: str, work: str) -> tuple[str, ...]:
@@ -180,10 +195,10 @@ def _abilities(row: Row, question: str, work: str) -> tuple[str, ...]:
 def _extent(row: Row, question: str, answer: str, work: str) -> int:
     """How many objects are involved, 1 to 64: distinct boxes cited, objects named in the work, or things counted."""
     text = work.lower()
-    boxes = len({re.sub(r"\s", "", box) for box in _BOX.findall(work)})
+    boxes = len({re.sub(r"\s", "", box) for box in BOX.findall(work)})
     names = {str(name).lower().strip() for name in row.get("objects") or ()} - {""}
     named = sum(singular(name) in text for name in names)
     counted, read = 0, "OCR" in {normalise_skill(str(skill)) for skill in row.get("skills") or ()}
     if not read and re.search(r"\bhow many\b|\bnumber of\b", question, re.IGNORECASE):
-        counted = max((number for token in _tokens(answer) if (number := number_of(token)) is not None), default=0)
+        counted = max((number for token in tokens(answer) if (number := number_of(token)) is not None), default=0)
     return min(max(boxes, named, counted, 1), 64)

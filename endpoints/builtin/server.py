@@ -111,7 +111,7 @@ class Server:
             assert self._mind
             mind = await asyncio.shield(self._mind)
             pictures = await mind.pictures(request)
-            text = await mind.reply(request, pictures)
+            text = mind.reply(request, pictures)
         finally:
             self.counts.running -= 1
         seen = iter(pictures)

@@ -1,0 +1,248 @@
+"""Whether an evolved question, its steps and its answer are true of the image: the judge's `grounded` and `correct`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from . import geometry
+from .answers import answer_claims
+from .claims.grammar import Claim
+from .claims.looks import Coloured
+from .claims.numbers import Counted, evaluate
+from .claims.parsing import parse
+from .claims.places import Located
+from .colours import NAMES, base_name, compatible
+from .reading import BOX, QUOTED, Posed, box_of, numbers, tokens
+from .scene import PARTS, Region, Scene
+from .words import number_word, plural, singular
+
+_WHOLE: Final = frozenset(
+    ("image", "picture", "photo", "photograph", "scene", "drawing", "colour", "color", "background", "foreground")
+)
+_NAMING: Final = ("name", "one", "other", "anchor", "inner", "outer", "label", "names")
+_TEXTS: Final = ("title", "heading", "text", "label", "caption", "word")
+_IN_ALL: Final = ("altogether", "in total", "in all", "together")
+_COLOURS: Final = "|".join(NAMES)
+_HYPHENED: Final = r"[a-z]+(?:-[a-z]+)?"
+_FLAT: Final = 0.012
+"""Spread of luma (0 to 1) below which a proposed box shows nothing but a plain surface."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with an evolved question: the flag that falls, and why in one sentence."""
+
+    flag: str
+    reason: str
+
+
+def faults(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+    """Everything found to be untrue of the image or the facts, most telling first."""
+    yield from _boxes(scene, evolved)
+    yield from _calculations(evolved)
+    yield from _claims(scene, evolved, parent)
+    yield from _answer(scene, evolved, parent)
+    yield from _presumed(scene, evolved)
+    yield from _objects(scene, evolved, parent)
+
+
+def plausible(scene: Scene, evolved: Posed) -> tuple[list[dict[str, Any]], list[Fault]]:
+    """The boxes that `evolved` proposes and that show something, as facts have them, and a fault for each other one."""
+    good: list[dict[str, Any]] = []
+    bad: list[Fault] = []
+    for label, box in evolved.proposed:
+        if _shows_something(scene, box):
+            good.append({"label": label, "bbox": list(box)})
+        else:
+            bad.append(Fault("grounded", f"the box proposed for the {label} shows nothing of its own"))
+    return good, bad
+
+
+def _shows_something(scene: Scene, box: geometry.BBox) -> bool:
+    if not 0 <= box[0] < box[2] <= 1 or not 0 <= box[1] < box[3] <= 1:
+        return False
+    if not 0.0002 <= geometry.area(box) <= 0.95 or not scene.images:
+        return False
+    pixels = scene.images[0]
+    height, width = pixels.shape[:2]
+    rows = slice(int(box[1] * height), int(np.ceil(box[3] * height)))
+    crop = pixels[rows, int(box[0] * width) : int(np.ceil(box[2] * width))]
+    luma = crop @ np.array([0.299, 0.587, 0.114]) / 255
+    return luma.size > 0 and float(luma.std()) >= _FLAT
+
+
+def _boxes(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+    for box in evolved.boxes:
+        if scene.boxed_as(box) is None:
+            yield Fault("grounded", f"the box {geometry.literal(box)} is none of the known ones")
+
+
+def _calculations(evolved: Posed) -> Iterator[Fault]:
+    for manipulation, description in evolved.steps:
+        match = re.match(r"\s*calculate\w*\s*\((.*)\)\s*(?:->|→|$)", manipulation, re.IGNORECASE)
+        value = evaluate(match.group(1)) if match else None
+        if match and value is not None and not _says(numbers(description), value):
+            yield Fault("correct", f"{match.group(1).strip()} is {value:.6g}, which its step does not say")
+
+
+def _says(said: list[float], value: float) -> bool:
+    """Whether one of the numbers is `value`, exactly or rounded."""
+    return any(abs(number - value) <= max(0.0051, 0.006 * abs(value)) for number in said)
+
+
+def _claims(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+    told = tokens(f"{scene.caption} {parent.question} {parent.answer} {parent.work}")
+    stated = [claim for text in (*(d for _, d in evolved.steps), evolved.answer) for claim in parse(text)]
+    for claim in dict.fromkeys(stated):
+        verdict = claim.check(scene)
+        if verdict is True or (verdict is None and _says_nothing_new(claim)):
+            continue
+        if missing := next((name for name in _named(claim) if not _exists(scene, name, parent)), None):
+            yield Fault("grounded", f"there is no {missing} among the boxes, in the caption or in the parent")
+        elif verdict is False:
+            yield Fault("grounded" if isinstance(claim, Located) else "correct", _refuted(scene, claim))
+        elif not _values(claim) <= told:
+            yield Fault("correct", f'"{claim.say()}" can be told neither from the image nor from the facts')
+
+
+def _values(claim: Claim) -> frozenset[str]:
+    """The words and numbers that a claim puts in its slots."""
+    return tokens(" ".join(str(getattr(claim, field.name)) for field in fields(claim)))
+
+
+def _says_nothing_new(claim: Claim) -> bool:
+    """A known box without a name, or a bare number ("eleven altogether"): what it stands for is checked elsewhere."""
+    return (isinstance(claim, Located) and not claim.name) or (isinstance(claim, Counted) and claim.label in _IN_ALL)
+
+
+def _named(claim: Claim) -> Iterator[str]:
+    for field in fields(claim):
+        value = getattr(claim, field.name)
+        if field.name in _NAMING and isinstance(value, str):
+            yield value
+        elif field.name in _NAMING and isinstance(value, tuple):
+            yield from value
+
+
+def _refuted(scene: Scene, claim: Claim) -> str:
+    if isinstance(claim, Counted) and (boxed := scene.with_label(claim.label)):
+        shown = f"{len(boxed)} {'is' if len(boxed) == 1 else 'are'} boxed"
+        noun = claim.label if claim.count == 1 else plural(singular(claim.label))
+        return f"it counts {number_word(claim.count)} {noun}, but {shown}"
+    if isinstance(claim, Coloured) and (region := scene.named(claim.name)) and (colour := scene.colour(region)):
+        return f"it calls the {claim.name} {claim.colour}, but it is {colour}"
+    if isinstance(claim, Located):
+        return f"the box {geometry.literal(claim.box)} is not that of the {claim.name or 'thing named'}"
+    return f'"{claim.say()}" is not true of the image'
+
+
+def _exists(scene: Scene, name: str, parent: Posed) -> bool:
+    """Whether it is a region, a part of the image, an entry of the caption's numbers, or named in caption or parent."""
+    key = singular(re.sub(r"^(?:the|a|an)\s+", "", name.strip().lower()))
+    if key in _WHOLE or (scene.facts.quoted and key in _TEXTS):
+        return True
+    bare = re.sub(r" (?:at|in) \[.*| of the image$", "", key)
+    if scene.named(bare) or scene.with_label(bare) or bare in PARTS or scene.value(bare) is not None:
+        return True
+    words = tokens(bare)
+    known = tokens(
+        f"{scene.caption} {' '.join(scene.topic)} {parent.question} {parent.answer} {' '.join(parent.objects)}"
+    )
+    known |= tokens(" ".join(f"{region.label} {region.name}" for region in scene.regions))
+    return bool(words) and words <= known
+
+
+def _objects(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+    for name in evolved.objects:
+        if name.strip() and not _exists(scene, name, parent):
+            yield Fault("grounded", f"there is no {name} among the boxes, in the caption or in the parent")
+
+
+def _presumed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+    """False statements and false colours in the question itself."""
+    said = QUOTED.sub("", evolved.stem)
+    for sentence in re.split(r"(?<=[.!?])\s+|\n", said):
+        if sentence.rstrip().endswith("?") or "__" in sentence:
+            continue
+        for claim in parse(sentence):
+            if claim.check(scene) is False:
+                yield Fault("grounded", _refuted(scene, claim))
+    for label in {region.label for region in scene.regions}:
+        for match in re.finditer(rf"\b({_COLOURS}) {re.escape(label)}\b", f"{said} {evolved.answer}", re.IGNORECASE):
+            having = scene.with_label(label)
+            if base_name(label.split()[0]) is None and all(
+                _excluded(scene, region, match.group(1)) for region in having
+            ):
+                yield Fault("grounded", f"there is no {match.group(0)} in the image")
+
+
+def _excluded(scene: Scene, region: Region, colour: str) -> bool:
+    return scene.could_be(region, colour.lower()) is False
+
+
+def _answer(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+    """What the answer says beside its own claims: the right choice, a short answer's meaning, support by the steps."""
+    if evolved.matches:
+        yield from _mismatches(scene, evolved)
+        return
+    if evolved.choices and evolved.chosen is None:
+        yield Fault("correct", "the answer is none of the choices")
+        return
+    for claim in answer_claims(evolved.stem, evolved.reply):
+        if claim.check(scene) is False:
+            yield Fault("correct", _refuted(scene, claim))
+    if evolved.chosen and (better := _better_choice(evolved)):
+        yield Fault("correct", f"the steps lead to choice {better}, not to {evolved.chosen}")
+    yield from _unsupported(scene, evolved, parent)
+
+
+def _mismatches(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+    """Things that the answer matches to a choice whose box is not theirs, and choices that there are not."""
+    for name, letter in evolved.matches:
+        text = evolved.choices.get(letter)
+        region = scene.named(name)
+        if text is None:
+            yield Fault("correct", f"there is no choice {letter}")
+        elif region and BOX.fullmatch(text.strip()) and scene.boxed_as(box_of(text)) is not region:
+            yield Fault("correct", f"the region {letter} is not that of the {name}")
+
+
+def _better_choice(evolved: Posed) -> str | None:
+    """Another choice whose own words the last step uses, while it uses none of the chosen one's."""
+    if not evolved.steps or not evolved.chosen:
+        return None
+    last = tokens(evolved.steps[-1][1])
+    words = {letter: tokens(text) for letter, text in evolved.choices.items()}
+    shared = frozenset.intersection(*words.values())
+    mine = words[evolved.chosen] - shared
+    if not mine or mine & tokens(evolved.work):
+        return None
+    return next((letter for letter, own in words.items() if own - shared and own - shared <= last), None)
+
+
+def _unsupported(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+    """A number or colour in the answer that neither the steps nor the facts give."""
+    given = f"{evolved.work} {scene.caption} {parent.answer} {evolved.stem}"
+    proven = " ".join(claim.say() for claim in parse(evolved.reply) if claim.check(scene))
+    proven += " ".join(claim.say() for claim in answer_claims(evolved.stem, evolved.reply) if claim.check(scene))
+    for number in numbers(evolved.reply):
+        counted = any(len(scene.with_label(region.label)) == number for region in scene.regions)
+        if (
+            not _says([*numbers(given), *numbers(proven)], number)
+            and not _rounded(numbers(evolved.work), number)
+            and not counted
+        ):
+            yield Fault("correct", f"the answer says {number:g}, which no step finds and no fact gives")
+    words = set(re.findall(_HYPHENED, f"{given} {proven}".lower()))
+    for colour in set(re.findall(_HYPHENED, evolved.reply.lower())) - words:
+        if base_name(colour) and not any(compatible(colour, word) for word in words if base_name(word)):
+            yield Fault("correct", f"the answer says {colour}, which no step finds and no fact gives")
+
+
+def _rounded(found: list[float], number: float) -> bool:
+    """Whether `number`, as it is written, is a found number rounded to its own decimals."""
+    decimals = len(f"{number:g}".partition(".")[2])
+    return any(abs(value - number) <= 0.5 * 10**-decimals + 1e-9 for value in found)
