@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +18,7 @@ from rich.tree import Tree
 from ..errors import EvolgraphError
 from ..store import traces
 from ..store.connections import reading
-from ..store.lineage import Decision, Verdict
+from ..store.lineage import Decision, Generation, Verdict
 
 _STORE = click.argument("store", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -120,14 +121,14 @@ def _heading(found: traces.Trace) -> Group:
 
 def _round(found: traces.Trace, decision: Decision) -> Panel:
     odds = ", ".join(f"{name} {probability:.0%}" for name, probability in decision.probabilities.items())
-    parts: list[Text] = [Text(f"{decision.policy} chose {decision.direction} from {odds}", style="dim")]
+    parts: list[RenderableType] = [Text(f"{decision.policy} chose {decision.direction} from {odds}", style="dim")]
     for verdict in found.lineage.verdicts:
         if verdict.round == decision.round:
             parts.extend(_pair(found, verdict))
     return Panel(Group(*parts), title=f"round {decision.round}: {decision.direction}", title_align="left")
 
 
-def _pair(found: traces.Trace, verdict: Verdict) -> Iterator[Text]:
+def _pair(found: traces.Trace, verdict: Verdict) -> Iterator[RenderableType]:
     versions = {(one.round, one.take): one for one in found.lineage.generations if one.qa == verdict.qa}
     evolved = versions.get((verdict.round, verdict.take))
     score = f" {verdict.score_before} -> {verdict.score_after}" if verdict.score_after is not None else ""
@@ -135,13 +136,21 @@ def _pair(found: traces.Trace, verdict: Verdict) -> Iterator[Text]:
     mark.stylize("green" if verdict.accepted else "red")
     yield Text.assemble((f"\n{verdict.qa}  ", "bold"), mark, score)
     if evolved:
-        parent = next((v for (number, _), v in versions.items() if number == evolved.parent_round), None)
+        parent = next((one for (number, _), one in versions.items() if number == evolved.parent_round), None)
         if parent:
-            yield Text(f"  - {parent.content['question']}  =>  {parent.content['answer']}", style="dim")
-        yield Text(f"  + {evolved.content['question']}  =>  {evolved.content['answer']}")
+            yield _indented(_asked("- ", parent), 2, "dim")
+        yield _indented(_asked("+ ", evolved), 2)
         for step in evolved.content["steps"]:
-            yield Text(f"      {step['manipulation'] or 'thought'}: {step['description']}", style="dim")
-    yield Text(f"  {verdict.reason}", style="italic")
+            yield _indented(f"{step['manipulation'] or 'thought'}: {step['description']}", 6, "dim")
+    yield _indented(verdict.reason, 2, "italic")
+
+
+def _asked(sign: str, version: Generation) -> str:
+    return f"{sign}{version.content['question']}\n  => {version.content['answer']}"
+
+
+def _indented(text: str, columns: int, style: str = "") -> Padding:
+    return Padding(Text(text, style=style), (0, 0, 0, columns))
 
 
 def _spans(found: traces.Trace) -> Tree:
