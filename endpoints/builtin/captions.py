@@ -17,13 +17,28 @@ _ENTRY: Final = re.compile(
 )
 _ROW: Final = re.compile(rf"([a-z]+(?: [a-z]+)?) (\d+) at ({NUMBER}) for ({NUMBER})")
 _UNITS: Final = {
-    "millimetres": "mm", "millimeters": "mm", "mm": "mm", "centimetres": "cm", "kilograms": "kg", "kg": "kg", "litres": "litres",
-    "degrees": "degrees", "percent": "percent", "%": "percent", "dollars": "dollars", "euros": "euros", "hours": "hours",
-    "visitors": "visitors", "units": "units", "tonnes": "tonnes", "metres": "m", "kilometres": "km", "minutes": "minutes",
+    "millimetres": "mm",
+    "millimeters": "mm",
+    "mm": "mm",
+    "centimetres": "cm",
+    "kilograms": "kg",
+    "kg": "kg",
+    "litres": "litres",
+    "degrees": "degrees",
+    "percent": "percent",
+    "%": "percent",
+    "dollars": "dollars",
+    "euros": "euros",
+    "hours": "hours",
+    "visitors": "visitors",
+    "units": "units",
+    "tonnes": "tonnes",
+    "metres": "m",
+    "kilometres": "km",
+    "minutes": "minutes",
 }
 _STOP: Final = frozenset(
-    "is are was lies lie stands stand rests rest shows show in on at of with without under over above below and or the a an to from by"
-    " can be that which its their it has have near around behind beside between into onto wears hangs sits sit shine shines spread".split()
+    ["is", "are", "was", "lies", "lie", "stands", "stand", "rests", "rest", "shows", "show", "in", "on", "at", "of", "with", "without", "under", "over", "above", "below", "and", "or", "the", "a", "an", "to", "from", "by", "can", "be", "that", "which", "its", "their", "it", "has", "have", "near", "around", "behind", "beside", "between", "into", "onto", "wears", "hangs", "sits", "sit", "shine", "shines", "spread"]
 )
 _PLACES: Final = r"(?:stands?|rests?|lies?|sits?|hangs?|is|are|mounted|(?:is|are) mounted)"
 _RELATION: Final = re.compile(
@@ -43,7 +58,9 @@ class Series:
 
     def value(self, name: str) -> float | None:
         """The number called `name`, by full name or by an abbreviation of at least three letters; None when unknown."""
-        key = name.lower().removeprefix("the ").removesuffix(" bar").removesuffix(" slice").removesuffix(" point").strip()
+        key = (
+            name.lower().removeprefix("the ").removesuffix(" bar").removesuffix(" slice").removesuffix(" point").strip()
+        )
         for known, value in zip(self.names, self.values, strict=True):
             low = known.lower()
             if key == low or (len(key) >= 3 and low.startswith(key)) or (len(low) >= 3 and key.startswith(low + " ")):
@@ -188,7 +205,11 @@ def _colours(text: str) -> dict[str, str]:
             colours.setdefault(singular(phrase[-1]), colour)
     for match in re.finditer(r"\b([a-z]+(?: bar)?) (?:is|are) ([a-z]+(?:-[a-z]+)?)(?=[,.;]| and )", clean, re.I):
         noun, colour = match.group(1), match.group(2).lower()
-        if all(base_name(part) for part in colour.split("-")[-1:]) and noun.lower() not in _STOP | {"some", "others", "one"}:
+        if all(base_name(part) for part in colour.split("-")[-1:]) and noun.lower() not in _STOP | {
+            "some",
+            "others",
+            "one",
+        }:
             colours.setdefault(singular(noun), colour)
     return colours
 

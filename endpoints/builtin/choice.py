@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .drafts.draft import Draft
 from .drafts.pool import pool, worth_combining
-from .drafts.said import plain, together
+from .drafts.said import named, plain, together
 from .scene import Scene
 from .words import singular
 
@@ -33,7 +33,7 @@ class Parent:
         self.form = str(row.get("form") or "open")
         self.question = str(row["question"])
         self.depth = len(row.get("steps") or ())
-        self.subjects = subjects(row.get("objects") or ())
+        self.subjects = subjects(named(row))
         self.skills = frozenset(str(skill) for skill in row.get("skills") or ())
 
     @property
@@ -108,7 +108,9 @@ class Bench:
 
     def cheapest(self, drafts: Iterable[Draft], cost: Callable[[Draft], float]) -> Draft | None:
         """The new draft with the least cost, where costs are blurred a little so that samples do not look alike."""
-        scored = [(cost(draft) + 2.5 * self.rng.random(), at, draft) for at, draft in enumerate(drafts) if self.is_new(draft)]
+        scored = [
+            (cost(draft) + 2.5 * self.rng.random(), at, draft) for at, draft in enumerate(drafts) if self.is_new(draft)
+        ]
         return min(scored)[2] if scored else None
 
 

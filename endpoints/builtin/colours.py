@@ -63,7 +63,11 @@ _SYNONYMS: Final = {
 
 def base_name(word: str) -> str | None:
     """The colour of NAMES that `word` stands for ("light-brown" gives "brown"), or None; blends have no base."""
-    parts = [part for part in word.lower().replace("-", " ").split() if part not in {"light", "dark", "deep", "pale", "bright"}]
+    parts = [
+        part
+        for part in word.lower().replace("-", " ").split()
+        if part not in {"light", "dark", "deep", "pale", "bright"}
+    ]
     if len(parts) != 1:
         return None
     name = _SYNONYMS.get(parts[0], parts[0])
@@ -105,7 +109,20 @@ def classify(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
         hue < 255,
         hue < 292,
     ]
-    names = ("black", "white", "grey", "brown", "pink", "red", "orange", "yellow", "green", "turquoise", "blue", "purple")
+    names = (
+        "black",
+        "white",
+        "grey",
+        "brown",
+        "pink",
+        "red",
+        "orange",
+        "yellow",
+        "green",
+        "turquoise",
+        "blue",
+        "purple",
+    )
     return np.select(conditions, [np.int64(NAMES.index(name)) for name in names], default=np.int64(NAMES.index("pink")))
 
 
@@ -114,7 +131,9 @@ def _hue(rgb: NDArray[np.float32], value: NDArray[np.float32], chroma: NDArray[n
     red, green, blue = rgb.T
     safe = np.maximum(chroma, 1e-6)
     sector = np.where(
-        value == red, ((green - blue) / safe) % 6, np.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4)
+        value == red,
+        ((green - blue) / safe) % 6,
+        np.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
     )
     return np.where(chroma < 1e-6, 0, sector * 60)
 

@@ -51,7 +51,7 @@ def ninth(box: BBox) -> str | None:
 
 
 def half(box: BBox, axis: str) -> str | None:
-    """"left"/"right" (axis x) or "upper"/"lower" (axis y) by the centre; None when it lies within 4% of the middle."""
+    """ "left"/"right" (axis x) or "upper"/"lower" (axis y) by the centre; None when it lies within 4% of the middle."""
     value = centre(box)[0 if axis == "x" else 1]
     if abs(value - 0.5) < 0.04:
         return None

@@ -12,7 +12,11 @@ _BASES = 60
 
 def interaction(bench: Bench, parent: Parent) -> Draft | None:
     """A new question in a form that neither the parent nor, where it can be helped, another question of the sample has."""
-    bases = [draft for draft in (*bench.sayings, *bench.drafts) if draft.question == parent.question or draft.depth >= min(parent.depth, 7)]
+    bases = [
+        draft
+        for draft in (*bench.sayings, *bench.drafts)
+        if draft.question == parent.question or draft.depth >= min(parent.depth, 7)
+    ]
     kept = [draft for draft in bases if draft.question == parent.question]
     others = [draft for draft in bases if draft.question != parent.question and draft.family != "together"]
     kept += bench.rng.sample(others, min(_BASES, len(others)))

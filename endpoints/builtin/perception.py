@@ -13,6 +13,13 @@ def perception(bench: Bench, parent: Parent) -> Draft | None:
         about = subjects(draft.objects)
         easier = parent.effort - effort(draft.depth, len(about), len(draft.skills))
         known = len(about & bench.covered) / max(len(about), 1)
-        return 2.5 * abs(draft.depth - wanted) + 4 * max(easier, 0) + 2 * known - 4 * draft.fineness + 2.5 * bench.families[draft.family] + 5 * (draft.family == family)
+        return (
+            2.5 * abs(draft.depth - wanted)
+            + 4 * max(easier, 0)
+            + 2 * known
+            - 4 * draft.fineness
+            + 2.5 * bench.families[draft.family]
+            + 5 * (draft.family == family)
+        )
 
     return bench.cheapest(bench.drafts, cost)

@@ -105,7 +105,9 @@ class Scene:
         if table is None:
             return {}
         columns = (("quantity of", table.quantities), ("unit price of", table.prices), ("amount for", table.amounts))
-        return {f"{what} {item}": float(v) for what, column in columns for item, v in zip(table.items, column, strict=True)}
+        return {
+            f"{what} {item}": float(v) for what, column in columns for item, v in zip(table.items, column, strict=True)
+        }
 
     def value(self, name: str) -> float | None:
         """The number of a chart's or table's entry, or None when the caption gives none."""
@@ -158,7 +160,9 @@ class Scene:
         others = [
             r.bbox
             for r in self.regions
-            if r is not region and r.image == region.image and geometry.overlap(r.bbox, region.bbox) > 0.15 * region.area
+            if r is not region
+            and r.image == region.image
+            and geometry.overlap(r.bbox, region.bbox) > 0.15 * region.area
         ]
         if any(geometry.area(box) < region.area * 4 and not geometry.inside(region.bbox, box) for box in others):
             return None
@@ -201,7 +205,9 @@ class Scene:
         height, width = pixels.shape[:2]
         mask = np.zeros((height, width), bool)
         for one, value in ((_grown(box, 0.25), True), (box, False)):
-            mask[int(one[1] * height) : int(np.ceil(one[3] * height)), int(one[0] * width) : int(np.ceil(one[2] * width))] = value
+            mask[
+                int(one[1] * height) : int(np.ceil(one[3] * height)), int(one[0] * width) : int(np.ceil(one[2] * width))
+            ] = value
         return pixels[mask]
 
 
@@ -231,13 +237,14 @@ def _regions(given: list[Mapping[str, Any]], proposed: list[Mapping[str, Any]], 
         if _one_of_many(label, labels.count(label), caption):
             called[i] = f"{label} at {geometry.literal(boxes[i])}"
     return tuple(
-        Region(i, labels[i], boxes[i], int(row.get("image", 0)), called[i], is_given) for i, (row, is_given) in enumerate(rows)
+        Region(i, labels[i], boxes[i], int(row.get("image", 0)), called[i], is_given)
+        for i, (row, is_given) in enumerate(rows)
     )
 
 
 def _one_of_many(label: str, boxed: int, caption: str) -> bool:
     """Whether the caption speaks of more things of this kind than have boxes, so that a bare label would name none of them."""
-    kind = label.split(" ")[-1]
+    kind = label.rsplit(" ", maxsplit=1)[-1]
     told = _understand(caption).counts.get(kind)
     if told is not None:
         return told > boxed

@@ -4,19 +4,28 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_SMALL: Final = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL: Final = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 NUMBER_WORDS: Final = {
     **{word: number for number, word in enumerate(_SMALL)},
     **{word: 10 * number for number, word in enumerate(_TENS, 2)},
     **{f"{ten}-{_SMALL[unit]}": 10 * number + unit for number, ten in enumerate(_TENS, 2) for unit in range(1, 10)},
 }
 _WORD_FOR: Final = {number: word for word, number in NUMBER_WORDS.items()}
-_IRREGULAR: Final = {"person": "people", "man": "men", "woman": "women", "child": "children", "leaf": "leaves", "knife": "knives",
-                     "shelf": "shelves", "mouse": "mice", "foot": "feet", "tooth": "teeth", "sheep": "sheep", "fish": "fish"}
+_IRREGULAR: Final = {
+    "person": "people",
+    "man": "men",
+    "woman": "women",
+    "child": "children",
+    "leaf": "leaves",
+    "knife": "knives",
+    "shelf": "shelves",
+    "mouse": "mice",
+    "foot": "feet",
+    "tooth": "teeth",
+    "sheep": "sheep",
+    "fish": "fish",
+}
 _SINGULAR: Final = {plural: single for single, plural in _IRREGULAR.items()}
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NUMBER: Final = r"-?\d+(?:\.\d+)?"
@@ -63,7 +72,11 @@ def singular(noun: str) -> str:
 
 def article(noun: str) -> str:
     """`noun` with "a" or "an" before it."""
-    return f"an {noun}" if noun[:1].lower() in "aeiou" and not noun.lower().startswith(("uni", "one", "eu")) else f"a {noun}"
+    return (
+        f"an {noun}"
+        if noun[:1].lower() in "aeiou" and not noun.lower().startswith(("uni", "one", "eu"))
+        else f"a {noun}"
+    )
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:

@@ -46,7 +46,10 @@ def _evolved(bench: Bench, choose: Callable[[Bench, Parent], Draft | None], row:
             "skills": list(row.get("skills") or ()),
             "form": str(row.get("form") or "open"),
             "question": str(row["question"]),
-            "steps": [{"manipulation": s.get("manipulation"), "description": str(s["description"])} for s in row.get("steps") or ()],
+            "steps": [
+                {"manipulation": s.get("manipulation"), "description": str(s["description"])}
+                for s in row.get("steps") or ()
+            ],
             "answer": str(row["answer"]),
             "proposed_boxes": [],
         }

@@ -35,7 +35,10 @@ class Prevailing(Claim):
 
     part: str
     colour: str
-    templates: ClassVar = ("the {part:part} of the image is mostly {colour:colour}", "most of the {part:part} of the image is {colour:colour}")
+    templates: ClassVar = (
+        "the {part:part} of the image is mostly {colour:colour}",
+        "most of the {part:part} of the image is {colour:colour}",
+    )
 
     def check(self, scene: Scene) -> bool | None:
         """By the share of the pixels; None when no colour prevails."""
@@ -169,4 +172,3 @@ def lightness(scene: Scene, name: str) -> float | None:
         return scene.brightness(PARTS[key])
     region = scene.named(key)
     return None if region is None else scene.brightness(region.bbox, region.image)
-

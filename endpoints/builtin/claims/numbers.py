@@ -197,7 +197,7 @@ def _evaluate(node: ast.expr) -> float:
 
 
 def _amount(scene: Scene, kind: str, name: str) -> float | None:
-    what = kind.split()[-1]
+    what = kind.rsplit(maxsplit=1)[-1]
     if what == "value":
         return scene.value(name)
     region = scene.named(name)

@@ -6,18 +6,40 @@ from typing import Final
 
 from ..geometry import literal
 from .grammar import Claim, parse_box
-from .looks import Brighter, Coloured, Larger, Light, Prevailing, Share, Shaped, Times, Toned
+from .looks import Brighter, Coloured, Larger, Light, Prevailing, Shaped, Share, Times, Toned
 from .numbers import Averaged, Calculation, Counted, Exceeds, Extreme, Reads, Summed, Valued
 from .places import Apart, Beside, Located, Nearer, Ordered, Placed, Within
 
 KINDS: Final[tuple[type[Claim], ...]] = (
-    Prevailing, Toned, Shaped, Ordered, Extreme, Times, Share, Light, Apart, Nearer, Within, Placed, Beside, Brighter, Larger, Counted,
-    Reads, Exceeds, Summed, Averaged, Valued, Coloured,
-)  # fmt: skip
+    Prevailing,
+    Toned,
+    Shaped,
+    Ordered,
+    Extreme,
+    Times,
+    Share,
+    Light,
+    Apart,
+    Nearer,
+    Within,
+    Placed,
+    Beside,
+    Brighter,
+    Larger,
+    Counted,
+    Reads,
+    Exceeds,
+    Summed,
+    Averaged,
+    Valued,
+    Coloured,
+)
 _BOX: Final = r"\[\s*\d(?:\.\d+)?(?:\s*,\s*\d(?:\.\d+)?){3}\s*\]"
 _BARE_BOX: Final = re.compile(_BOX)
 _NUMBER: Final = r"-?\d+(?:\.\d+)?"
-_SUM: Final = re.compile(rf"((?:\(?\s*-?\d+(?:\.\d+)?\s*\)?\s*[-+*/]\s*)+\(?\s*\d+(?:\.\d+)?\s*\)?)\s*(?:=|≈)\s*({_NUMBER})")
+_SUM: Final = re.compile(
+    rf"((?:\(?\s*-?\d+(?:\.\d+)?\s*\)?\s*[-+*/]\s*)+\(?\s*\d+(?:\.\d+)?\s*\)?)\s*(?:=|≈)\s*({_NUMBER})"
+)
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9'\"“(])|\n+")
 _CLAUSES: Final = re.compile(r";\s+|,? so (?=the |[A-Z])|, (?:while|but|and|whereas) (?=the |there )")
 _LEAD: Final = re.compile(r"^(?:(?:so|therefore|thus|hence|yes|no|then|here|finally|also|and)[,:]? )+", re.I)
@@ -51,8 +73,17 @@ def _boxes(sentence: str) -> Iterator[Claim]:
     seen: set[str] = set()
     for match in re.finditer(rf"(?P<before>[^\[\]]*?)(?P<box>{_BOX})", sentence):
         box = parse_box(match.group("box"))
-        name = re.search(r"\b(?:the|a|an|one) ((?:[\w'’-]+ ?){1,7}?)\s*(?:,?\s*(?:which )?(?:is|lies|are|stands))?\s*(?:at|in box)?\s*\(?$", match.group("before"), re.I)
+        name = re.search(
+            r"\b(?:the|a|an|one) ((?:[\w'’-]+ ?){1,7}?)\s*(?:,?\s*(?:which )?(?:is|lies|are|stands))?\s*(?:at|in box)?\s*\(?$",
+            match.group("before"),
+            re.I,
+        )
         found = name.group(1).strip() if name else ""
         if literal(box) not in seen:
             seen.add(literal(box))
-            yield Located(re.split(r"\b(?:and|than|of|to) (?:the )?", found)[-1] if " of " not in found and " in the " not in found else found, box)
+            yield Located(
+                re.split(r"\b(?:and|than|of|to) (?:the )?", found)[-1]
+                if " of " not in found and " in the " not in found
+                else found,
+                box,
+            )

@@ -9,7 +9,12 @@ from ..scene import Scene
 from .grammar import Claim
 
 _SIDES = {"to the left of": "left", "to the right of": "right", "above": "above", "below": "below"}
-_ORDERS = {"from left to right": (0, False), "from right to left": (0, True), "from top to bottom": (1, False), "from bottom to top": (1, True)}
+_ORDERS = {
+    "from left to right": (0, False),
+    "from right to left": (0, True),
+    "from top to bottom": (1, False),
+    "from bottom to top": (1, True),
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,9 @@ class Beside(Claim):
     def check(self, scene: Scene) -> bool | None:
         """By the centres, when they are clearly apart."""
         one, other = scene.named(self.one), scene.named(self.other)
-        return None if one is None or other is None else geometry.beside(one.bbox, other.bbox, _SIDES[self.side.lower()])
+        return (
+            None if one is None or other is None else geometry.beside(one.bbox, other.bbox, _SIDES[self.side.lower()])
+        )
 
 
 @dataclass(frozen=True)
@@ -161,5 +168,3 @@ def straight(scene: Scene, one: BBox, other: BBox) -> float:
     width, height = scene.sizes[0] if scene.sizes else (1, 1)
     dx, dy = geometry.distance(one, other, "x"), geometry.distance(one, other, "y") * height / width
     return (dx * dx + dy * dy) ** 0.5
-
-

@@ -75,7 +75,9 @@ class Chain:
         """Finds a region; gives the name of its box."""
         number = self._next("Grounding", "Grounding")
         name = region.name.split(" at [")[0]
-        self.steps.append((f"Grounding_{number}({name})->bbx_{number}", sentence(Located(name, region.bbox).say() + note)))
+        self.steps.append(
+            (f"Grounding_{number}({name})->bbx_{number}", sentence(Located(name, region.bbox).say() + note))
+        )
         return f"bbx_{number}"
 
     def refer(self, what: str, text: str) -> None:

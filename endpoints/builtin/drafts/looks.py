@@ -45,9 +45,16 @@ def _colour(scene: Scene, region: Region) -> Iterator[Draft]:
     where = f" in the {place} of the image" if place and region.area < 0.3 and " in the " not in region.name else ""
     question = rng.choice(("What colour is the {}{}?", "Which colour does the {}{} have?")).format(region.name, where)
     yield Draft(
-        "colour", (region.label,), chain.skills, question, tuple(chain.steps), sentence(claim.say(rng)), colour, wrong_colours(colour),
+        "colour",
+        (region.label,),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        sentence(claim.say(rng)),
+        colour,
+        wrong_colours(colour),
         fineness=fineness([region]) + 0.1,
-    )  # fmt: skip
+    )
 
 
 def _named_colour(scene: Scene, noun: str, colour: str) -> Draft:
@@ -56,7 +63,17 @@ def _named_colour(scene: Scene, noun: str, colour: str) -> Draft:
     many = not any(word == noun for word in scene.caption.lower().replace(",", " ").replace(".", " ").split())
     question = f"What colour are the {plural(noun)}?" if many else f"What colour is the {noun}?"
     answer = f"The {plural(noun)} are {colour}." if many else f"The {noun} is {colour}."
-    return Draft("named colour", (noun,), chain.skills, question, tuple(chain.steps), answer, colour, wrong_colours(colour), fineness=0.9)
+    return Draft(
+        "named colour",
+        (noun,),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        answer,
+        colour,
+        wrong_colours(colour),
+        fineness=0.9,
+    )
 
 
 def _found_by_place(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
@@ -67,18 +84,33 @@ def _found_by_place(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
         places = [geometry.centre(region.bbox)[at] for region in group]
         found = group[places.index(max(places) if last else min(places))]
         colour = scene.colour(found)
-        if colour is None or not geometry.spaced(places, geometry.CLEAR_STEP) or base_name(found.label.split()[0]) or side in found.name:
+        if (
+            colour is None
+            or not geometry.spaced(places, geometry.CLEAR_STEP)
+            or base_name(found.label.split()[0])
+            or side in found.name
+        ):
             continue
         chain = Chain("Relationship Description")
         boxes = {region: chain.ground(region) for region in group}
         chain.think(f"the centre of the {found.name} is the one closest to the {side} edge of the image")
         chain.refer(boxes[found], Coloured(found.name, colour).say())
-        question = f"Of {listed(in_words(group))}, find the one whose centre is closest to the {side} edge of the image. What colour is it?"
+        question = (
+            f"Of {listed(in_words(group))}, find the one whose centre is closest to the {side} edge of "
+            "the image. What colour is it?"
+        )
         answer = f"It is the {found.name}, and the {found.name} is {colour}."
         yield Draft(
-            "found by place", tuple(dict.fromkeys(r.label for r in group)), chain.skills, question, tuple(chain.steps), answer, f"the {found.name} is {colour}",
-            tuple(f"the {found.name} is {other}" for other in wrong_colours(colour)), fineness=fineness([found]),
-        )  # fmt: skip
+            "found by place",
+            tuple(dict.fromkeys(r.label for r in group)),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            answer,
+            f"the {found.name} is {colour}",
+            tuple(f"the {found.name} is {other}" for other in wrong_colours(colour)),
+            fineness=fineness([found]),
+        )
 
 
 def _count_by_colour(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
@@ -89,7 +121,12 @@ def _count_by_colour(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]
     for colour in dict.fromkeys(colours):
         same = [region for region, one in zip(group, colours, strict=True) if one == colour]
         clear = all(one == colour or (one and colour and compatible(one, colour) is False) for one in colours)
-        if not clear or not colour or not 1 < len(same) < len(group) or any(base_name(r.label.split()[0]) for r in group):
+        if (
+            not clear
+            or not colour
+            or not 1 < len(same) < len(group)
+            or any(base_name(r.label.split()[0]) for r in group)
+        ):
             continue
         chain = Chain("Relationship Description")
         for region in group:
@@ -97,7 +134,15 @@ def _count_by_colour(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]
         chain.calculate(" + ".join("1" for _ in same), len(same))
         question = f"How many of {listed(in_words(group))} are {colour}, and which ones are they?"
         answer = f"{number_word(len(same)).capitalize()} of them are {colour}: {listed(in_words(same))}."
-        yield Draft("count by colour", tuple(r.label for r in group), chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group))
+        yield Draft(
+            "count by colour",
+            tuple(r.label for r in group),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            answer,
+            fineness=fineness(group),
+        )
 
 
 def _brighter(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
@@ -105,7 +150,11 @@ def _brighter(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     shared = geometry.overlap(one.bbox, other.bbox)
     if min(one.area, other.area) < 0.01:
         return
-    if abs(values[one] - values[other]) < 0.15 or shared > 0.05 * min(one.area, other.area) or {"chart", "document"} & set(scene.topic):
+    if (
+        abs(values[one] - values[other]) < 0.15
+        or shared > 0.05 * min(one.area, other.area)
+        or {"chart", "document"} & set(scene.topic)
+    ):
         return
     chain = Chain()
     boxes = {region: chain.ground(region) for region in (one, other)}
@@ -115,9 +164,16 @@ def _brighter(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     claim = Brighter(bright.name, dark.name)
     question = f"On average, which area is brighter: the box around the {one.name} or the one around the {other.name}?"
     yield Draft(
-        "brighter", tuple(dict.fromkeys((one.label, other.label))), chain.skills, question, tuple(chain.steps), sentence(claim.say()), claim.say(),
-        (Brighter(dark.name, bright.name).say(),), fineness=fineness([one, other]),
-    )  # fmt: skip
+        "brighter",
+        tuple(dict.fromkeys((one.label, other.label))),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        sentence(claim.say()),
+        claim.say(),
+        (Brighter(dark.name, bright.name).say(),),
+        fineness=fineness([one, other]),
+    )
 
 
 def parts(scene: Scene) -> Iterator[Draft]:
@@ -138,7 +194,10 @@ def _percent(scene: Scene, part: str) -> int:
 def _halves(scene: Scene) -> Iterator[Draft]:
     for one, other in combinations(PARTS, 2):
         low, high = sorted((one, other), key=lambda part: _percent(scene, part))
-        related = one.split()[-1] == other.split()[-1] == "half" and {one.split()[0], other.split()[0]} in ({"left", "right"}, {"upper", "lower"})
+        related = one.split()[-1] == other.split()[-1] == "half" and {one.split()[0], other.split()[0]} in (
+            {"left", "right"},
+            {"upper", "lower"},
+        )
         if not (related or {one, other} <= set(_QUARTERS)) or _percent(scene, high) - _percent(scene, low) < 8:
             continue
         chain = Chain()
@@ -147,12 +206,41 @@ def _halves(scene: Scene) -> Iterator[Draft]:
         claim = Brighter(high, low)
         objects = (one, other)
         question = f"Which is brighter on average, the {one} or the {other} of the image?"
-        yield Draft("halves by light", objects, chain.skills, question, tuple(chain.steps), sentence(claim.say()), claim.say(), (Brighter(low, high).say(),), fineness=0.4)
-        gap = _percent(scene, high) - _percent(scene, low)
-        chain.calculate(f"{_percent(scene, high)} - {_percent(scene, low)}", gap)
-        question = f"Take black as 0% and white as 100%. Which is brighter on average, the {one} or the {other} of the image, and by about how many percentage points?"
-        answer = f"{sentence(claim.say())} The difference is about {gap} percentage points."
-        yield Draft("light gap", objects, chain.skills, question, tuple(chain.steps), answer, f"about {gap} percentage points", fineness=0.4)
+        yield Draft(
+            "halves by light",
+            objects,
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            sentence(claim.say()),
+            claim.say(),
+            (Brighter(low, high).say(),),
+            fineness=0.4,
+        )
+        yield from _nested(scene, high, low, chain)
+
+
+def _nested(scene: Scene, half: str, other: str, chain: Chain) -> Iterator[Draft]:
+    """The brighter quarter within the brighter half."""
+    if not half.endswith("half"):
+        return
+    side = half.split(" ", maxsplit=1)[0]
+    inner = [part for part in _QUARTERS if side in part.split(" ")[0].split("-")]
+    low, high = sorted(inner, key=lambda part: _percent(scene, part))
+    if _percent(scene, high) - _percent(scene, low) < 8:
+        return
+    for part in inner:
+        chain.refer(part, Light(part, _percent(scene, part)).say())
+    sides = "left or right" if side in {"upper", "lower"} else "upper or lower"
+    question = (
+        f"Which is brighter on average, the {half if half < other else other} or the {other if half < other else half} "
+        f"of the image, and which quarter of that brighter half, {sides}, is the brighter one?"
+    )
+    answer = f"{sentence(Brighter(half, other).say())} Within the {half}, the {high} is the brighter one."
+    wrong = tuple(part for part in _QUARTERS if part != high)
+    yield Draft(
+        "nested light", (half, other), chain.skills, question, tuple(chain.steps), answer, high, wrong, fineness=0.5
+    )
 
 
 def _quarters(scene: Scene) -> Iterator[Draft]:
@@ -163,13 +251,28 @@ def _quarters(scene: Scene) -> Iterator[Draft]:
     chain = Chain()
     for part in _QUARTERS:
         chain.refer(part, Light(part, _percent(scene, part)).say())
-    dark, bright = order[0], order[-1]
+    dark = order[0]
     question = "When the image is cut into four equal quarters, which one is the darkest on average?"
     answer = f"The {dark} is the darkest on average."
-    yield Draft("darkest quarter", _QUARTERS, chain.skills, question, tuple(chain.steps), answer, dark, tuple(order[1:]), fineness=0.5)
-    chain.calculate(f"{values[3]} - {values[0]}", values[3] - values[0])
-    question = "Cut the image into four equal quarters and compare their mean brightness, with black as 0% and white as 100%. Which is the brightest, which the darkest, and how many percentage points lie between them?"
-    answer = f"The {bright} is the brightest and the {dark} is the darkest; about {values[3] - values[0]} percentage points lie between them."
+    yield Draft(
+        "darkest quarter",
+        _QUARTERS,
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        answer,
+        dark,
+        tuple(order[1:]),
+        fineness=0.5,
+    )
+    if values[2] - values[1] < 3:
+        return
+    chain.think(f"from the darkest to the brightest, the order is {listed([f'the {part}' for part in order])}")
+    question = (
+        "Cut the image into four equal quarters and order them from the darkest to the brightest on "
+        "average. What is the order?"
+    )
+    answer = f"From the darkest to the brightest: {listed([f'the {part}' for part in order])}."
     yield Draft("quarters", _QUARTERS, chain.skills, question, tuple(chain.steps), answer, fineness=0.5)
 
 
@@ -181,20 +284,37 @@ def _prevailing(scene: Scene, part: str) -> Iterator[Draft]:
     claim = Prevailing(part, colour)
     chain.refer(part, claim.say())
     question = f"Which colour covers most of the {part} of the image?"
-    yield Draft("prevailing", (part,), chain.skills, question, tuple(chain.steps), sentence(claim.say()), colour, wrong_colours(colour), fineness=0.3)
+    yield Draft(
+        "prevailing",
+        (part,),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        sentence(claim.say()),
+        colour,
+        wrong_colours(colour),
+        fineness=0.3,
+    )
 
 
 def _shape(scene: Scene) -> Iterator[Draft]:
     if not scene.sizes or scene.sizes[0][0] == scene.sizes[0][1]:
         return
     width, height = scene.sizes[0]
-    shape, other = ("wider than it is tall", "taller than it is wide") if width > height else ("taller than it is wide", "wider than it is tall")
+    shape, other = (
+        ("wider than it is tall", "taller than it is wide")
+        if width > height
+        else ("taller than it is wide", "wider than it is tall")
+    )
     big, small = max(width, height), min(width, height)
     if big / small < 1.15:
         return
     chain = Chain()
     ratio = chain.calculate(f"{big} / {small}", big / small, places=2)
     sides = ("wide", "tall") if width > height else ("tall", "wide")
-    question = f"Is the image wider than it is tall or the other way round, and how many times as {sides[0]} as {sides[1]} is it?"
+    question = (
+        f"Is the image wider than it is tall or the other way round, and how many times as {sides[0]} "
+        f"as {sides[1]} is it?"
+    )
     answer = f"{capital(Shaped(shape).say())}: about {ratio} times as {sides[0]} as {sides[1]}."
     yield Draft("shape", ("image",), chain.skills, question, tuple(chain.steps), answer, shape, (other,), fineness=0.1)

@@ -9,7 +9,17 @@ from ..scene import Region, Scene
 from ..words import figure, listed, number_word
 from .draft import Chain, Draft, fineness, in_words, phrasing, sentence
 
-_NINTHS = ("upper left", "upper middle", "upper right", "middle left", "centre", "middle right", "lower left", "lower middle", "lower right")
+_NINTHS = (
+    "upper left",
+    "upper middle",
+    "upper right",
+    "middle left",
+    "centre",
+    "middle right",
+    "lower left",
+    "lower middle",
+    "lower right",
+)
 _SIDES = {"left": "to the left of", "right": "to the right of", "above": "above", "below": "below"}
 _AXES = {"x": ("from left to right", "width", 0), "y": ("from top to bottom", "height", 1)}
 
@@ -38,7 +48,10 @@ def _place(scene: Scene, region: Region) -> Iterator[Draft]:
     chain.ground(region)
     x, y = geometry.centre(region.bbox)
     claim = Placed(region.name, place)
-    chain.think(f"its centre lies at ({figure(x, 3)}, {figure(y, 3)}), which is in the {place} when the image is cut into three columns and three rows")
+    chain.think(
+        f"its centre lies at ({figure(x, 3)}, {figure(y, 3)}), which is in the {place} when the image "
+        "is cut into three columns and three rows"
+    )
     question = rng.choice(
         (
             "If the image is divided into three columns and three rows, in which part is the centre of the {}?",
@@ -46,9 +59,16 @@ def _place(scene: Scene, region: Region) -> Iterator[Draft]:
         )
     ).format(region.name)
     yield Draft(
-        "place", (region.label,), chain.skills, question, tuple(chain.steps), sentence(claim.say(rng)), place,
-        tuple(name for name in _NINTHS if set(name.split()) != set(place.split())), fineness=fineness([region]),
-    )  # fmt: skip
+        "place",
+        (region.label,),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        sentence(claim.say(rng)),
+        place,
+        tuple(name for name in _NINTHS if set(name.split()) != set(place.split())),
+        fineness=fineness([region]),
+    )
 
 
 def _side(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
@@ -63,13 +83,25 @@ def _side(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
         chain.ground(other)
         at = 0 if side == "left" else 1
         first, second = (figure(geometry.centre(r.bbox)[at], 3) for r in (one, other))
-        chain.think(f"the centre {'x' if at == 0 else 'y'} of the {one.name} is {first} and that of the {other.name} is {second}")
+        chain.think(
+            f"the centre {'x' if at == 0 else 'y'} of the {one.name} is {first} and that of the {other.name} "
+            f"is {second}"
+        )
         choice = "to the left or to the right of" if side == "left" else "above or below"
-        question = rng.choice(("Is the {} {} the {}?", "Comparing their centres, is the {} {} the {}?")).format(one.name, choice, other.name)
+        question = rng.choice(("Is the {} {} the {}?", "Comparing their centres, is the {} {} the {}?")).format(
+            one.name, choice, other.name
+        )
         yield Draft(
-            "side", (one.label, other.label), chain.skills, question, tuple(chain.steps),
-            sentence(Beside(one.name, _SIDES[true], other.name).say(rng)), _SIDES[true], (_SIDES[false],), fineness=fineness([one, other]),
-        )  # fmt: skip
+            "side",
+            (one.label, other.label),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            sentence(Beside(one.name, _SIDES[true], other.name).say(rng)),
+            _SIDES[true],
+            (_SIDES[false],),
+            fineness=fineness([one, other]),
+        )
 
 
 def _ordered(group: Sequence[Region], axis: str) -> list[Region] | None:
@@ -89,31 +121,53 @@ def _spans(region: Region, at: int) -> bool:
 def _order(scene: Scene, group: tuple[Region, ...], axis: str) -> Iterator[Draft]:
     """Orders along an axis, plain and with the gap between the outermost two."""
     order = _ordered(group, axis)
-    if order is None or order == list(group) and len(group) > 3 and axis == "y":
+    if order is None or (order == list(group) and len(group) > 3 and axis == "y"):
         return
     direction, extent, at = _AXES[axis]
     rng = phrasing(scene, "order", axis, *(r.name for r in group))
     chain = Chain("Relationship Description")
     for region in group:
-        chain.ground(region, f", with its centre at {'x' if at == 0 else 'y'} = {figure(geometry.centre(region.bbox)[at], 3)}")
+        chain.ground(
+            region, f", with its centre at {'x' if at == 0 else 'y'} = {figure(geometry.centre(region.bbox)[at], 3)}"
+        )
     claim = Ordered(direction, tuple(f"the {region.name}" for region in order))
     chain.think(claim)
     objects = tuple(dict.fromkeys(region.label for region in group))
     names = listed(in_words(group))
     question = rng.choice(
-        ("In which order do {} come {}, going by the centres of their boxes?", "Put {} in order {} by their centres. What is the order?")
+        (
+            "In which order do {} come {}, going by the centres of their boxes?",
+            "Put {} in order {} by their centres. What is the order?",
+        )
     ).format(names, direction)
     short = listed(in_words(order))
     wrong = tuple({listed(in_words(mixed)) for mixed in _shuffled(order)} - {short})
-    yield Draft("order", objects, chain.skills, question, tuple(chain.steps), sentence(claim.say(rng)), short, tuple(sorted(wrong)), fineness=fineness(group))
+    yield Draft(
+        "order",
+        objects,
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        sentence(claim.say(rng)),
+        short,
+        tuple(sorted(wrong)),
+        fineness=fineness(group),
+    )
     ends = order[0], order[-1]
     first, last = (figure(geometry.centre(region.bbox)[at], 4) for region in ends)
     gap = geometry.distance(ends[0].bbox, ends[1].bbox, axis)
     shown = chain.calculate(f"{last} - {first}", float(last) - float(first))
-    question = f"Put {names} in order {direction} by their centres. What share of the image {extent} lies between the first and the last centre?"
-    answer = f"{sentence(claim.say())} About {figure(gap)} of the image {extent} lies between the first and the last centre."
+    question = (
+        f"Put {names} in order {direction} by their centres. What share of the image {extent} lies "
+        "between the first and the last centre?"
+    )
+    answer = (
+        f"{sentence(claim.say())} About {figure(gap)} of the image {extent} lies between the first and the last centre."
+    )
     if figure(gap) != "0" and shown:
-        yield Draft("order and gap", objects, chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group))
+        yield Draft(
+            "order and gap", objects, chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group)
+        )
 
 
 def _shuffled(order: list[Region]) -> list[list[Region]]:
@@ -138,16 +192,34 @@ def _gap_choice(scene: Scene, anchor: Region, one: Region, other: Region) -> Ite
         for region in (one, other):
             place = figure(geometry.centre(region.bbox)[at], 4)
             high, low = sorted((middle, place), key=float, reverse=True)
-            shown.append(chain.calculate(f"{high} - {low}", float(high) - float(low), f"the centre of the {region.name} is that share of the image {extent} away"))
+            shown.append(
+                chain.calculate(
+                    f"{high} - {low}",
+                    float(high) - float(low),
+                    f"the centre of the {region.name} is that share of the image {extent} away",
+                )
+            )
         high, low = sorted(shown, key=float, reverse=True)
         difference = chain.calculate(f"{high} - {low}", float(high) - float(low))
-        question = f"Measured {way} between centres, which is closer to the {anchor.name}: the {one.name} or the {other.name}, and by how much of the image {extent}?"
-        answer = f"The {near.name} is closer to the {anchor.name} than the {far.name}, by about {figure(float(difference))} of the image {extent}."
+        question = (
+            f"Measured {way} between centres, which is closer to the {anchor.name}: the {one.name} or the "
+            f"{other.name}, and by how much of the image {extent}?"
+        )
+        answer = (
+            f"The {near.name} is closer to the {anchor.name} than the {far.name}, by about {figure(float(difference))} "
+            f"of the image {extent}."
+        )
         yield Draft(
-            "gap choice", tuple(dict.fromkeys(r.label for r in (anchor, one, other))), chain.skills, question, tuple(chain.steps), answer,
-            f"The {near.name} is closer to the {anchor.name} than the {far.name}", (f"The {far.name} is closer to the {anchor.name} than the {near.name}",),
+            "gap choice",
+            tuple(dict.fromkeys(r.label for r in (anchor, one, other))),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            answer,
+            f"The {near.name} is closer to the {anchor.name} than the {far.name}",
+            (f"The {far.name} is closer to the {anchor.name} than the {near.name}",),
             fineness=fineness([anchor, one, other]),
-        )  # fmt: skip
+        )
 
 
 def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
@@ -168,15 +240,32 @@ def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
             continue
         chain.calculate(f"{big} - {small}", big - small)
         question = (
-            f"Take {listed(in_words(group))}. In which half of the image, {first} or {second}, do more of their centres lie, and how many more?"
+            f"Take {listed(in_words(group))}. In which half of the image, {first} or {second}, do more "
+            "of their centres lie, and how many more?"
         )
-        answer = f"More centres lie in the {more} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} more."
-        short = f"in the {more} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} more"
-        wrong = f"in the {fewer} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} more"
+        answer = (
+            f"More centres lie in the {more} half: {number_word(big)} against {number_word(small)}, which "
+            f"is {number_word(big - small)} more."
+        )
+        short = (
+            f"in the {more} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} "
+            "more"
+        )
+        wrong = (
+            f"in the {fewer} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} "
+            "more"
+        )
         yield Draft(
-            "halves", tuple(dict.fromkeys(r.label for r in group)), chain.skills, question, tuple(chain.steps), answer, short, (wrong,),
+            "halves",
+            tuple(dict.fromkeys(r.label for r in group)),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            answer,
+            short,
+            (wrong,),
             fineness=fineness(group),
-        )  # fmt: skip
+        )
 
 
 def pairs_and_more(regions: Sequence[Region], most: int = 5) -> list[tuple[Region, ...]]:

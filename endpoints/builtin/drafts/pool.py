@@ -1,5 +1,6 @@
 """All drafts of a scene, in a fixed order, each question once."""
 
+from ..scene import Region, Scene
 from .counts import counts
 from .draft import Draft
 from .looks import looks, parts
@@ -7,7 +8,6 @@ from .places import pairs_and_more, places
 from .series import series
 from .sizes import sizes
 from .tables import tables
-from ..scene import Region, Scene
 
 _MANY = 7
 _MOST_STEPS = 13

@@ -57,10 +57,29 @@ class _Chart:
                 chain.ground(self.regions[name])
             chain.read(name, Valued(name, self.by_name[name], self.unit).say())
 
-    def draft(self, family: str, names: Sequence[str], chain: Chain, question: str, answer: str, short: str = "", wrong: Sequence[str] = ()) -> Draft:
+    def draft(
+        self,
+        family: str,
+        names: Sequence[str],
+        chain: Chain,
+        question: str,
+        answer: str,
+        short: str = "",
+        wrong: Sequence[str] = (),
+    ) -> Draft:
         """A draft about these entries."""
         objects = tuple(self.regions[name].label if name in self.regions else name for name in names)
-        return Draft(family, objects, chain.skills, question, tuple(chain.steps), answer, short, tuple(dict.fromkeys(wrong)), fineness=0.6)
+        return Draft(
+            family,
+            objects,
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            answer,
+            short,
+            tuple(dict.fromkeys(wrong)),
+            fineness=0.6,
+        )
 
     def value(self, name: str) -> Draft:
         """One entry."""
@@ -68,8 +87,14 @@ class _Chart:
         self.read(chain, [name])
         right = self.amount(self.by_name[name])
         wrong = [self.amount(value) for other, value in self.by_name.items() if value != self.by_name[name]]
-        question = phrasing(self.scene, "value", name).choice(("Which value does the chart show for {}?", "What is the value for {}?")).format(name)
-        return self.draft("value", [name], chain, question, sentence(Valued(name, self.by_name[name], self.unit).say()), right, wrong)
+        question = (
+            phrasing(self.scene, "value", name)
+            .choice(("Which value does the chart show for {}?", "What is the value for {}?"))
+            .format(name)
+        )
+        return self.draft(
+            "value", [name], chain, question, sentence(Valued(name, self.by_name[name], self.unit).say()), right, wrong
+        )
 
     def ranked(self, rank: int) -> Iterator[Draft]:
         """The entry with the n-th highest value."""
@@ -83,7 +108,11 @@ class _Chart:
         chain.think(f"counting down from the highest value, {name} comes {ordinal(rank)}")
         question = f"Which entry of the chart has the {ordinal(rank)}-highest value, and what is that value?"
         answer = f"{name} has the {ordinal(rank)}-highest value, {self.amount(self.by_name[name])}."
-        wrong = [f"{other} has the {ordinal(rank)}-highest value, {self.amount(self.by_name[other])}" for other in order if other != name]
+        wrong = [
+            f"{other} has the {ordinal(rank)}-highest value, {self.amount(self.by_name[other])}"
+            for other in order
+            if other != name
+        ]
         yield self.draft("ranked", order[:rank], chain, question, answer, answer.rstrip("."), wrong)
 
     def gap(self, one: str, other: str) -> Iterator[Draft]:
@@ -97,7 +126,11 @@ class _Chart:
         chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", difference)
         question = f"By how much is the value for {high} higher than the value for {low}?"
         answer = sentence(Exceeds(high, low, round(difference, 2), self.unit).say())
-        wrong = [self.amount(abs(v)) for v in (difference + 3, self.by_name[high] + self.by_name[low], difference * 2) if round(v, 4) != round(difference, 4)]
+        wrong = [
+            self.amount(abs(v))
+            for v in (difference + 3, self.by_name[high] + self.by_name[low], difference * 2)
+            if round(v, 4) != round(difference, 4)
+        ]
         yield self.draft("gap", [high, low], chain, question, answer, self.amount(difference), wrong)
 
     def ratio(self, one: str, other: str) -> Iterator[Draft]:
@@ -112,7 +145,15 @@ class _Chart:
         about = "" if ratio == round(ratio, 1) else "about "
         question = f"How many times as high as the value for {low} is the value for {high}?"
         answer = f"The value for {high} is {about}{figure(ratio, 1)} times as high as the value for {low}."
-        yield self.draft("ratio", [high, low], chain, question, answer, f"{about}{figure(ratio, 1)} times", [f"{about}{figure(ratio * k, 1)} times" for k in (0.5, 1.5, 2.5)])
+        yield self.draft(
+            "ratio",
+            [high, low],
+            chain,
+            question,
+            answer,
+            f"{about}{figure(ratio, 1)} times",
+            [f"{about}{figure(ratio * k, 1)} times" for k in (0.5, 1.5, 2.5)],
+        )
 
     def _sum(self, chain: Chain, names: Sequence[str]) -> float:
         values = [self.by_name[name] for name in names]
@@ -138,7 +179,9 @@ class _Chart:
         chain.calculate(f"{figure(total)} / {len(names)}", mean, places=2)
         question = f"What is the mean of the values for {listed(names)}?"
         answer = f"The mean of {listed(names)} is {'' if mean == round(mean, 2) else 'about '}{self.amount(mean)}."
-        return self.draft("mean", names, chain, question, answer, self.amount(mean), [self.amount(mean + by) for by in (-5, 4, 9)])
+        return self.draft(
+            "mean", names, chain, question, answer, self.amount(mean), [self.amount(mean + by) for by in (-5, 4, 9)]
+        )
 
     def against(self, names: Sequence[str]) -> Iterator[Draft]:
         """The sum of all but the first of these against the first."""
@@ -158,7 +201,11 @@ class _Chart:
         question = f"Do {listed(rest)} together come to more or to less than {first} alone, and by how much?"
         answer = f"{listed(rest)} together come to {self.amount(abs(difference))} {more} than {first} alone."
         other = "less" if more == "more" else "more"
-        wrong = [f"{self.amount(abs(difference))} {other}", f"{self.amount(abs(difference) + 5)} {more}", f"{self.amount(abs(difference) + 8)} {other}"]
+        wrong = [
+            f"{self.amount(abs(difference))} {other}",
+            f"{self.amount(abs(difference) + 5)} {more}",
+            f"{self.amount(abs(difference) + 8)} {other}",
+        ]
         yield self.draft("against", names, chain, question, answer, f"{self.amount(abs(difference))} {more}", wrong)
 
     def spread(self) -> Iterator[Draft]:
@@ -183,7 +230,14 @@ class _Chart:
         full.calculate(f"100 * {figure(self.by_name[high])} / {figure(total)}", 100 * share, places=2)
         question = f"What percentage of the total of all {number_word(len(order))} entries does {high} make up?"
         answer = f"{high} makes up about {figure(100 * share, 1)}% of the total of {self.amount(total)}."
-        yield self.draft("share", [high, *(n for n in order if n != high)][:4], full, question, answer, f"about {figure(100 * share, 1)}%")
+        yield self.draft(
+            "share",
+            [high, *(n for n in order if n != high)][:4],
+            full,
+            question,
+            answer,
+            f"about {figure(100 * share, 1)}%",
+        )
 
     def halves(self) -> Iterator[Draft]:
         """The first half of the entries against the second half."""
@@ -201,7 +255,15 @@ class _Chart:
         more, less = (sides[0], sides[1]) if first > second else (sides[1], sides[0])
         question = f"Which add up to more, {listed(sides[0])} or {listed(sides[1])}, and by how much?"
         answer = f"{listed(more)} add up to {self.amount(abs(first - second))} more than {listed(less)}."
-        yield self.draft("halves of series", names, chain, question, answer, self.amount(abs(first - second)), [self.amount(abs(first - second) + by) for by in (6, 10, 15)])
+        yield self.draft(
+            "halves of series",
+            names,
+            chain,
+            question,
+            answer,
+            self.amount(abs(first - second)),
+            [self.amount(abs(first - second) + by) for by in (6, 10, 15)],
+        )
 
     def threshold(self, name: str) -> Iterator[Draft]:
         """How many entries lie above one of them."""
@@ -230,17 +292,31 @@ class _Chart:
             chain.read(name, Valued(name, self.by_name[name], self.unit).say())
             what = region.label.split()[-1]
             if len(set(colours.values())) == 2:
-                question = f"One {what} of the chart differs from all others in colour. Which one is it, what colour is it, and what is its value?"
+                question = (
+                    f"One {what} of the chart differs from all others in colour. Which one is it, what colour is "
+                    "it, and what is its value?"
+                )
                 answer = f"It is the {region.name}: it is {colour} and stands for {self.amount(self.by_name[name])}."
                 yield self.draft("odd colour", [name], chain, question, answer)
             else:
                 question = f"What value does the {colour} {what} stand for?"
-                answer = f"The {colour} {what} is the one for {name}, and it stands for {self.amount(self.by_name[name])}."
-                yield self.draft("by colour", [name], chain, question, answer, self.amount(self.by_name[name]), [self.amount(v) for n, v in self.by_name.items() if v != self.by_name[name]])
+                answer = (
+                    f"The {colour} {what} is the one for {name}, and it stands for {self.amount(self.by_name[name])}."
+                )
+                yield self.draft(
+                    "by colour",
+                    [name],
+                    chain,
+                    question,
+                    answer,
+                    self.amount(self.by_name[name]),
+                    [self.amount(v) for n, v in self.by_name.items() if v != self.by_name[name]],
+                )
 
 
 def _region(scene: Scene, data: Series, name: str) -> Region | None:
     """The region whose label begins with the entry's name or its first three letters, and with no other entry's."""
+
     def means(label: str, entry: str) -> bool:
         word, low = label.lower().split(" ")[0], entry.lower()
         return label.lower() == low or label.lower().startswith(low + " ") or (len(word) >= 3 and low.startswith(word))

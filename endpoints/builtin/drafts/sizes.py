@@ -22,7 +22,9 @@ def sizes(scene: Scene, groups: Sequence[tuple[Region, ...]]) -> Iterator[Draft]
 def _area(chain: Chain, region: Region) -> float:
     x1, y1, x2, y2 = region.bbox
     width, height = figure(x2 - x1, 3), figure(y2 - y1, 3)
-    text = f"the box of the {region.name.split(' at [')[0]} covers {figure(float(width) * float(height), 4)} of the image"
+    text = (
+        f"the box of the {region.name.split(' at [')[0]} covers {figure(float(width) * float(height), 4)} of the image"
+    )
     return float(chain.calculate(f"{width} * {height}", float(width) * float(height), text))
 
 
@@ -41,7 +43,17 @@ def _pair(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     objects = tuple(dict.fromkeys((one.label, other.label)))
     fine = fineness([one, other])
     if large.area < 6 * small.area and not inside(small.bbox, large.bbox):
-        yield Draft("larger", objects, plain.skills, f"{asked}?", tuple(plain.steps), sentence(larger.say()), larger.say(), wrong, fineness=fine)
+        yield Draft(
+            "larger",
+            objects,
+            plain.skills,
+            f"{asked}?",
+            tuple(plain.steps),
+            sentence(larger.say()),
+            larger.say(),
+            wrong,
+            fineness=fine,
+        )
     chain = Chain()
     chain.ground(one)
     chain.ground(other)
@@ -54,7 +66,17 @@ def _pair(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     answer = f"{sentence(larger.say(rng))} {sentence(claim.say())}"
     right = f"about {figure(ratio, 1)} times"
     others = tuple(f"about {figure(ratio * k, 1)} times" for k in (0.5, 1.6, 2.4))
-    yield Draft("times", objects, chain.skills, f"{asked}, and about how many times as much?", tuple(chain.steps), answer, right, others, fineness=fine)
+    yield Draft(
+        "times",
+        objects,
+        chain.skills,
+        f"{asked}, and about how many times as much?",
+        tuple(chain.steps),
+        answer,
+        right,
+        others,
+        fineness=fine,
+    )
 
 
 def _rank(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
@@ -75,11 +97,31 @@ def _rank(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
     middle = order[1]
     second = f"Of {names}, the {middle.name} has the second-largest box."
     steps = (*chain.steps, (None, f"From the largest box to the smallest, the order is {listed(in_words(order))}."))
-    question = rng.choice(("Going by their boxes, which of {} is the second largest in the image?", "Of {}, which has the second-largest box?")).format(names)
+    question = rng.choice(
+        (
+            "Going by their boxes, which of {} is the second largest in the image?",
+            "Of {}, which has the second-largest box?",
+        )
+    ).format(names)
     wrong = tuple(f"the {region.name}" for region in order if region is not middle)
-    yield Draft("second largest", objects, chain.skills, question, steps, second, f"the {middle.name}", wrong, fineness=fineness(group))
+    yield Draft(
+        "second largest",
+        objects,
+        chain.skills,
+        question,
+        steps,
+        second,
+        f"the {middle.name}",
+        wrong,
+        fineness=fineness(group),
+    )
     ratio = areas[large] / areas[small]
     chain.calculate(f"{figure(areas[large], 4)} / {figure(areas[small], 4)}", ratio, places=2)
-    question = f"Which of {names} has the largest box, which has the smallest, and how many times as large is the one as the other?"
+    question = (
+        f"Which of {names} has the largest box, which has the smallest, and how many times as large "
+        "is the one as the other?"
+    )
     answer = f"{sentence(extreme.say())} The {small.name} has the smallest. {sentence(Times(large.name, small.name, round(ratio, 1)).say())}"
-    yield Draft("largest and smallest", objects, chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group))
+    yield Draft(
+        "largest and smallest", objects, chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group)
+    )

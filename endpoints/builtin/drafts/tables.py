@@ -34,7 +34,15 @@ def _say(amount: float) -> str:
     return f"{amount:.2f}"
 
 
-def _draft(family: str, objects: tuple[str, ...], chain: Chain, question: str, answer: str, short: str = "", wrong: tuple[str, ...] = ()) -> Draft:
+def _draft(
+    family: str,
+    objects: tuple[str, ...],
+    chain: Chain,
+    question: str,
+    answer: str,
+    short: str = "",
+    wrong: tuple[str, ...] = (),
+) -> Draft:
     return Draft(family, objects, chain.skills, question, tuple(chain.steps), answer, short, wrong, fineness=0.6)
 
 
@@ -43,9 +51,14 @@ def _price(item: str, price: float, money: str, prices: list[float]) -> Draft:
     chain.read(item, f"the unit price of {item} is {_say(price)} {money}")
     others = (*(p for p in prices if p != price), price + 0.1, price * 2)
     return _draft(
-        "price", (item,), chain, f"What is the unit price of the {item}?", sentence(f"the unit price of {item} is {_say(price)} {money}"),
-        f"{_say(price)} {money}", tuple(dict.fromkeys(f"{_say(p)} {money}" for p in others)),
-    )  # fmt: skip
+        "price",
+        (item,),
+        chain,
+        f"What is the unit price of the {item}?",
+        sentence(f"the unit price of {item} is {_say(price)} {money}"),
+        f"{_say(price)} {money}",
+        tuple(dict.fromkeys(f"{_say(p)} {money}" for p in others)),
+    )
 
 
 def _check(item: str, quantity: int, price: float, amount: float, money: str) -> Draft:
@@ -56,7 +69,10 @@ def _check(item: str, quantity: int, price: float, amount: float, money: str) ->
     chain.calculate(f"{quantity} * {figure(price)}", quantity * price)
     agrees = abs(quantity * price - amount) < 0.005
     question = f"Does the amount in the row of the {item} agree with its quantity and unit price?"
-    answer = f"{'Yes' if agrees else 'No'}: {quantity} times {_say(price)} is {_say(quantity * price)}, and the row shows {_say(amount)} {money}."
+    answer = (
+        f"{'Yes' if agrees else 'No'}: {quantity} times {_say(price)} is {_say(quantity * price)}, "
+        f"and the row shows {_say(amount)} {money}."
+    )
     return _draft("check", (item,), chain, question, answer)
 
 
@@ -70,11 +86,31 @@ def _dearest(rows: Rows, money: str) -> Iterator[Draft]:
     chain.think(f"from the dearest to the cheapest, the order is {listed(order)}")
     question = "Which item has the second-highest unit price, and what is that price?"
     answer = f"The {order[1]} have the second-highest unit price, {_say(rows[order[1]][1])} {money}."
-    yield _draft("second price", tuple(order), chain, question, answer, order[1], tuple(item for item in order if item != order[1]))
-    chain.calculate(f"{figure(rows[order[0]][1])} - {figure(rows[order[-1]][1])}", rows[order[0]][1] - rows[order[-1]][1])
+    yield _draft(
+        "second price",
+        tuple(order),
+        chain,
+        question,
+        answer,
+        order[1],
+        tuple(item for item in order if item != order[1]),
+    )
+    chain.calculate(
+        f"{figure(rows[order[0]][1])} - {figure(rows[order[-1]][1])}", rows[order[0]][1] - rows[order[-1]][1]
+    )
     gap = f"{_say(rows[order[0]][1] - rows[order[-1]][1])} {money}"
-    question = "Rank the items from the dearest to the cheapest by unit price. How much do the first and the last differ in price?"
-    yield _draft("price ranking", tuple(order), chain, question, f"The order is {listed(order)}; the first costs {gap} more per piece than the last.", gap)
+    question = (
+        "Rank the items from the dearest to the cheapest by unit price. How much do the first and "
+        "the last differ in price?"
+    )
+    yield _draft(
+        "price ranking",
+        tuple(order),
+        chain,
+        question,
+        f"The order is {listed(order)}; the first costs {gap} more per piece than the last.",
+        gap,
+    )
 
 
 def _purchase(one: str, other: str, rows: Rows, money: str) -> Draft:
@@ -125,7 +161,15 @@ def _average(rows: Rows, money: str) -> Draft:
     answer = f"On average {_say(mean)} {money} were paid per piece."
     if abs(round(mean, 2) - mean) > 1e-9:
         answer = f"On average about {_say(mean)} {money} were paid per piece."
-    return _draft("average price", tuple(rows), chain, question, answer, f"{_say(mean)} {money}", tuple(f"{_say(mean * k)} {money}" for k in (0.7, 1.2, 1.5)))
+    return _draft(
+        "average price",
+        tuple(rows),
+        chain,
+        question,
+        answer,
+        f"{_say(mean)} {money}",
+        tuple(f"{_say(mean * k)} {money}" for k in (0.7, 1.2, 1.5)),
+    )
 
 
 def _shares(rows: Rows, money: str) -> Draft:
@@ -140,5 +184,10 @@ def _shares(rows: Rows, money: str) -> Draft:
     chain.calculate(f"100 * {figure(amounts[item])} / {figure(total)}", share, places=2)
     question = "Which item has the largest amount, and what percentage of the total amount is that?"
     about = "" if share == round(share, 1) else "about "
-    answer = f"The {item} have the largest amount, {_say(amounts[item])} {money}, which is {about}{figure(share, 1)}% of the total."
-    return _draft("amount share", tuple(rows), chain, question, answer, item, tuple(name for name in rows if name != item))
+    answer = (
+        f"The {item} have the largest amount, {_say(amounts[item])} {money}, which is {about}{figure(share, 1)}% "
+        "of the total."
+    )
+    return _draft(
+        "amount share", tuple(rows), chain, question, answer, item, tuple(name for name in rows if name != item)
+    )

@@ -10,7 +10,18 @@ from ..scene import Region, Scene
 from ..words import article, capital, listed
 
 _LETTERS: Final = "ABCDEF"
-_ABSENT: Final = ("giraffe", "submarine", "piano", "penguin", "windmill", "tractor", "umbrella", "sailing boat", "elephant", "bicycle")
+_ABSENT: Final = (
+    "giraffe",
+    "submarine",
+    "piano",
+    "penguin",
+    "windmill",
+    "tractor",
+    "umbrella",
+    "sailing boat",
+    "elephant",
+    "bicycle",
+)
 
 
 def lettered(options: Sequence[str]) -> str:
@@ -33,7 +44,11 @@ def multi_choice(scene: Scene, draft: Draft, rng: random.Random) -> Draft | None
     options, at = _mixed(rng, draft.short, draft.wrong)
     steps = merged(draft.steps, [(None, f"Of the choices, only {_LETTERS[at]} agrees with this: {draft.short}.")])
     return with_form(
-        draft, "multi_choice", question=f"{draft.question}\n{lettered(options)}", steps=steps, answer=f"{_LETTERS[at]}. {capital(draft.short)}"
+        draft,
+        "multi_choice",
+        question=f"{draft.question}\n{lettered(options)}",
+        steps=steps,
+        answer=f"{_LETTERS[at]}. {capital(draft.short)}",
     )
 
 
@@ -50,17 +65,27 @@ def text_image_matching(scene: Scene, drafts: Sequence[Draft], rng: random.Rando
     order = list(range(3))
     rng.shuffle(order)
     at = order.index(0)
-    verdicts = [(None, f"So statement {_LETTERS[order.index(i + 1)]} does not fit: in truth, {_lower(draft.answer)}") for i, draft in enumerate(false)]
+    verdicts = [
+        (None, f"So statement {_LETTERS[order.index(i + 1)]} does not fit: in truth, {_lower(draft.answer)}")
+        for i, draft in enumerate(false)
+    ]
     steps = merged(*(draft.steps for draft in drafts[:3]), verdicts)
     question = f"Only one of these statements fits the image. Which one?\n{lettered([statements[i] for i in order])}"
     return with_form(
-        true, "text_image_matching", question=question, steps=steps, answer=f"{_LETTERS[at]}. {true.answer}",
-        objects=tuple(dict.fromkeys(o for d in drafts[:3] for o in d.objects)), skills=tuple(dict.fromkeys(s for d in drafts[:3] for s in d.skills)),
-    )  # fmt: skip
+        true,
+        "text_image_matching",
+        question=question,
+        steps=steps,
+        answer=f"{_LETTERS[at]}. {true.answer}",
+        objects=tuple(dict.fromkeys(o for d in drafts[:3] for o in d.objects)),
+        skills=tuple(dict.fromkeys(s for d in drafts[:3] for s in d.skills)),
+    )
 
 
 def _lower(text: str) -> str:
-    return text[0].lower() + text[1:] if text.split(" ")[0] in {"The", "There", "It", "On", "In", "From", "Of"} else text
+    return (
+        text[0].lower() + text[1:] if text.split(" ", maxsplit=1)[0] in {"The", "There", "It", "On", "In", "From", "Of"} else text
+    )
 
 
 def _distinct(regions: Sequence[Region]) -> list[Region]:
@@ -86,8 +111,20 @@ def region_selection(scene: Scene, regions: Sequence[Region], rng: random.Random
             if found:
                 chain.ground(found)
         chain.think(f"only region {_LETTERS[at]} holds the {region.name}")
-        question = f"Boxes are given as [x1, y1, x2, y2] in shares of the image's width and height. Which of these regions shows the {region.name}?\n{lettered(options)}"
-        yield Draft("region selection", (region.label,), chain.skills, question, tuple(chain.steps), f"{_LETTERS[at]}. {region.at}", form="region_selection", fineness=fineness([region]))
+        question = (
+            "Boxes are given as [x1, y1, x2, y2] in shares of the image's width and height. Which of these "
+            f"regions shows the {region.name}?\n{lettered(options)}"
+        )
+        yield Draft(
+            "region selection",
+            (region.label,),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            f"{_LETTERS[at]}. {region.at}",
+            form="region_selection",
+            fineness=fineness([region]),
+        )
 
 
 def object_region_matching(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -104,11 +141,20 @@ def object_region_matching(scene: Scene, regions: Sequence[Region], rng: random.
         pairs = [f"the {region.name} belongs to {_LETTERS[boxes.index(region)]}" for region in chosen]
         chain.think(listed(pairs))
         lines = lettered([literal(region.bbox) for region in boxes])
-        question = f"Match {listed(in_words(chosen))} to these regions, given as [x1, y1, x2, y2] in shares of the image's width and height.\n{lines}"
+        question = (
+            f"Match {listed(in_words(chosen))} to these regions, given as [x1, y1, x2, y2] in shares of "
+            f"the image's width and height.\n{lines}"
+        )
         yield Draft(
-            "object region matching", tuple(dict.fromkeys(r.label for r in chosen)), chain.skills, question, tuple(chain.steps), f"{capital(listed(pairs))}.",
-            form="object_region_matching", fineness=fineness(chosen),
-        )  # fmt: skip
+            "object region matching",
+            tuple(dict.fromkeys(r.label for r in chosen)),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            f"{capital(listed(pairs))}.",
+            form="object_region_matching",
+            fineness=fineness(chosen),
+        )
 
 
 def missing_object_selection(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -127,5 +173,11 @@ def missing_object_selection(scene: Scene, regions: Sequence[Region], rng: rando
     chain.think(f"no {gone} can be found anywhere in the image")
     question = f"Which of these is missing from the image?\n{lettered([article(option) for option in options])}"
     yield Draft(
-        "missing object", tuple(present), chain.skills, question, tuple(chain.steps), f"{_LETTERS[at]}. {sentence(article(gone))}", form="missing_object_selection"
+        "missing object",
+        tuple(present),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        f"{_LETTERS[at]}. {sentence(article(gone))}",
+        form="missing_object_selection",
     )

@@ -24,7 +24,9 @@ _BY_SCENE: Final = (
     special.text_detection,
     special.text_translation,
 )
-_CHARTLESS: Final = frozenset({choosing.missing_object_selection, telling.coreference_resolution, special.relative_distance})
+_CHARTLESS: Final = frozenset(
+    {choosing.missing_object_selection, telling.coreference_resolution, special.relative_distance}
+)
 
 
 def formed(scene: Scene, drafts: Sequence[Draft], regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -41,7 +43,11 @@ def formed(scene: Scene, drafts: Sequence[Draft], regions: Sequence[Region], rng
 
 def _matched(scene: Scene, drafts: Sequence[Draft], rng: random.Random) -> Iterator[Draft]:
     """Statements to be matched with the image, from drafts of different families."""
-    usable = [draft for draft in drafts if draft.short and draft.wrong and draft.short in draft.answer and draft.depth <= 4 and len(draft.answer) < 140]
+    usable = [
+        draft
+        for draft in drafts
+        if draft.short and draft.wrong and draft.short in draft.answer and draft.depth <= 4 and len(draft.answer) < 140
+    ]
     for _ in range(min(12, len(usable))):
         chosen = rng.sample(usable, min(3, len(usable)))
         if len({draft.family for draft in chosen}) > 1 or len({draft.objects for draft in chosen}) == len(chosen):

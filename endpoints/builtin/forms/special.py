@@ -55,7 +55,15 @@ _DICTIONARY: Final = {
     "pens": ("stylos", "Stifte", "bolígrafos"),
     "cups": ("tasses", "Tassen", "tazas"),
 }
-_STYLES: Final = ("a black-and-white photograph", "a colour photograph", "a bar chart", "a line chart", "a pie chart", "a table", "a silhouette drawing")
+_STYLES: Final = (
+    "a black-and-white photograph",
+    "a colour photograph",
+    "a bar chart",
+    "a line chart",
+    "a pie chart",
+    "a table",
+    "a silhouette drawing",
+)
 _ARTS: Final = ("silhouette", "oil painting", "watercolour", "pencil sketch", "collage")
 
 
@@ -72,7 +80,9 @@ def _style(scene: Scene) -> tuple[str, str] | None:
             return style, sign
     if re.search(r"\ba table\b (?:titled|of|lists|shows)", text):
         return "a table", "texts and numbers stand in rows and columns"
-    if "photograph" not in text and not {"portrait", "animal", "food", "outdoor", "technology", "astronomy"} & set(scene.topic):
+    if "photograph" not in text and not {"portrait", "animal", "food", "outdoor", "technology", "astronomy"} & set(
+        scene.topic
+    ):
         return None
     if scene.grey:
         return "a black-and-white photograph", "it shows natural detail, but only shades of grey"
@@ -97,7 +107,15 @@ def image_style_classification(scene: Scene, regions: Sequence[Region], rng: ran
     chain.think(f"these signs belong to {style}, so {letter} is right")
     question = f"Which kind of image is this, and which visible sign tells you?\n{lettered(options)}"
     objects = tuple(dict.fromkeys(region.label for region in regions[:2])) or ("image",)
-    yield Draft("style", objects, chain.skills, question, tuple(chain.steps), f"{letter}. {capital(style)}: {sign}.", form="image_style_classification")
+    yield Draft(
+        "style",
+        objects,
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        f"{letter}. {capital(style)}: {sign}.",
+        form="image_style_classification",
+    )
 
 
 def art_type(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -112,10 +130,21 @@ def art_type(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Ite
     for region in regions[:2]:
         chain.ground(region)
     parts = listed(in_words(regions[:2])) if regions else "the shape"
-    chain.refer("image", f"{parts} can be told by the outline alone" if kind == "silhouette" else f"the caption's {kind} can be seen")
+    chain.refer(
+        "image",
+        f"{parts} can be told by the outline alone" if kind == "silhouette" else f"the caption's {kind} can be seen",
+    )
     chain.think(f"this is how {article(kind)} looks")
     question = f"Which type of art is this picture, judged by the way {parts} can be told apart?\n{lettered([article(option) for option in options])}"
-    yield Draft("art", tuple(dict.fromkeys(r.label for r in regions[:2])) or ("image",), chain.skills, question, tuple(chain.steps), f"{letter}. {capital(article(kind))}.", form="art_type")
+    yield Draft(
+        "art",
+        tuple(dict.fromkeys(r.label for r in regions[:2])) or ("image",),
+        chain.skills,
+        question,
+        tuple(chain.steps),
+        f"{letter}. {capital(article(kind))}.",
+        form="art_type",
+    )
 
 
 def depth_order(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -131,8 +160,20 @@ def depth_order(scene: Scene, regions: Sequence[Region], rng: random.Random) -> 
             chain.refer("bbx_2", f"the {back.name} is in the distance")
             chain.think(f"from the nearest to the furthest, the order is the {front.name} and then the {back.name}")
             one, other = rng.sample([front, back], 2)
-            question = f"Which is further away from the viewer, the {one.name} or the {other.name}? Give their order from near to far."
-            yield Draft("depth", (front.label, back.label), chain.skills, question, tuple(chain.steps), f"The {back.name} is further away: from near to far come the {front.name} and the {back.name}.", form="depth_order", fineness=fineness([back]))
+            question = (
+                f"Which is further away from the viewer, the {one.name} or the {other.name}? Give their order "
+                "from near to far."
+            )
+            yield Draft(
+                "depth",
+                (front.label, back.label),
+                chain.skills,
+                question,
+                tuple(chain.steps),
+                f"The {back.name} is further away: from near to far come the {front.name} and the {back.name}.",
+                form="depth_order",
+                fineness=fineness([back]),
+            )
     on = {a.split()[-1]: b.split()[-1] for a, how, b in scene.facts.relations if how == "on"}
     for top, middle in on.items():
         base = on.get(middle)
@@ -146,8 +187,20 @@ def depth_order(scene: Scene, regions: Sequence[Region], rng: random.Random) -> 
         chain.think(f"the {top} is on the {middle}")
         chain.think(f"the {middle} is on the {base}")
         shuffled = rng.sample(found, 3)
-        question = f"Order {listed(in_words(shuffled))} by how they lie on each other, from the one on top to the one at the back of the stack."
-        yield Draft("depth", (top, middle, base), chain.skills, question, tuple(chain.steps), f"From the top to the back come the {top}, the {middle} and the {base}.", form="depth_order", fineness=0.6)
+        question = (
+            f"Order {listed(in_words(shuffled))} by how they lie on each other, from the one on top to "
+            "the one at the back of the stack."
+        )
+        yield Draft(
+            "depth",
+            (top, middle, base),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            f"From the top to the back come the {top}, the {middle} and the {base}.",
+            form="depth_order",
+            fineness=0.6,
+        )
 
 
 def relative_distance(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -161,15 +214,34 @@ def relative_distance(scene: Scene, regions: Sequence[Region], rng: random.Rando
             chain.ground(one)
             chain.ground(other)
             for at, extent in ((0, "width"), (1, "height")):
-                high, low = sorted((figure(geometry.centre(r.bbox)[at], 4) for r in (one, other)), key=float, reverse=True)
-                chain.calculate(f"{high} - {low}", float(high) - float(low), f"the centres are that share of the image {extent} apart")
+                high, low = sorted(
+                    (figure(geometry.centre(r.bbox)[at], 4) for r in (one, other)), key=float, reverse=True
+                )
+                chain.calculate(
+                    f"{high} - {low}",
+                    float(high) - float(low),
+                    f"the centres are that share of the image {extent} apart",
+                )
             wide = gaps[0] > gaps[1]
             more, less = ("width", "height") if wide else ("height", "width")
             question = (
-                f"How far apart are the centres of the {one.name} and the {other.name}, as shares of the image's width and of its height, and which of the two shares is larger?"
+                f"How far apart are the centres of the {one.name} and the {other.name}, as shares of the image's "
+                "width and of its height, and which of the two shares is larger?"
             )
-            answer = f"They are about {figure(gaps[0])} of the image width and about {figure(gaps[1])} of the image height apart, so the share of the {more} is larger than that of the {less}."
-            yield Draft("relative distance", tuple(dict.fromkeys((one.label, other.label))), chain.skills, question, tuple(chain.steps), answer, form="relative_distance", fineness=fineness([one, other]))
+            answer = (
+                f"They are about {figure(gaps[0])} of the image width and about {figure(gaps[1])} of the image "
+                f"height apart, so the share of the {more} is larger than that of the {less}."
+            )
+            yield Draft(
+                "relative distance",
+                tuple(dict.fromkeys((one.label, other.label))),
+                chain.skills,
+                question,
+                tuple(chain.steps),
+                answer,
+                form="relative_distance",
+                fineness=fineness([one, other]),
+            )
 
 
 def text_detection(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -182,16 +254,27 @@ def text_detection(scene: Scene, regions: Sequence[Region], rng: random.Random) 
         return
     chain = Chain()
     chain.read("title", f"the title reads '{title}'")
-    chain.calculate(" + ".join("1" for _ in words), len(words), f"the title has {number_word(len(words))} words, counting numbers and single letters as words")
+    chain.calculate(
+        " + ".join("1" for _ in words),
+        len(words),
+        f"the title has {number_word(len(words))} words, counting numbers and single letters as words",
+    )
     longest = sorted(words, key=len)[-1]
     if sum(len(word) == len(longest) for word in words) > 1:
         longest = ""
     else:
         chain.think(f"the longest of them is '{longest}'")
     ask = ", and which is the longest" if longest else ""
-    question = f"Find the text that serves as the title. What does it say, how many words does it have, counting numbers and single letters as words{ask}?"
-    answer = f"The title reads '{title}'. It has {number_word(len(words))} words" + (f", and the longest is '{longest}'." if longest else ".")
-    yield Draft("title", ("title",), chain.skills, question, tuple(chain.steps), answer, form="text_detection", fineness=0.6)
+    question = (
+        "Find the text that serves as the title. What does it say, how many words does it have, counting "
+        f"numbers and single letters as words{ask}?"
+    )
+    answer = f"The title reads '{title}'. It has {number_word(len(words))} words" + (
+        f", and the longest is '{longest}'." if longest else "."
+    )
+    yield Draft(
+        "title", ("title",), chain.skills, question, tuple(chain.steps), answer, form="text_detection", fineness=0.6
+    )
 
 
 def text_translation(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -213,7 +296,16 @@ def text_translation(scene: Scene, regions: Sequence[Region], rng: random.Random
             chain.think(f'the {_LANGUAGES[at]} word for "{name}" is "{words[at]}"')
             question = f"Which entry has the {rank} {what}? Give its name in {_LANGUAGES[at]}."
             answer = f'{capital(name)} has the {rank} {what}; in {_LANGUAGES[at]} this is "{words[at]}".'
-            yield Draft("translation", tuple(names), chain.skills, question, tuple(chain.steps), answer, form="text_translation", fineness=0.7)
+            yield Draft(
+                "translation",
+                tuple(names),
+                chain.skills,
+                question,
+                tuple(chain.steps),
+                answer,
+                form="text_translation",
+                fineness=0.7,
+            )
 
 
 def _columns(scene: Scene) -> Iterator[tuple[Sequence[str], Sequence[float], str]]:

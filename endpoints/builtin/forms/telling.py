@@ -16,13 +16,28 @@ _SIDES = {"left": "to the left of", "right": "to the right of", "above": "above"
 
 def fill_in_the_blank(scene: Scene, draft: Draft, rng: random.Random) -> Draft | None:
     """The answer's sentence with its decisive words left out."""
-    if not draft.short or draft.answer.count(draft.short) != 1 or len(draft.short) > 40 or draft.answer.startswith(draft.short) and len(draft.short.split()) > 3:
+    if (
+        not draft.short
+        or draft.answer.count(draft.short) != 1
+        or len(draft.short) > 40
+        or (draft.answer.startswith(draft.short)
+        and len(draft.short.split()) > 3)
+    ):
         return None
     gap = draft.answer.replace(draft.short, "____")
     if not re.search(r"\w{3,}.*\w{3,}", gap):
         return None
-    lead = rng.choice(("Complete the sentence so that it fits the image", "Fill in the blank so that the sentence is true of the image"))
-    context = f" (it answers: {draft.question})" if len(draft.objects) > 2 or "It is" in draft.answer or "second" in draft.family else ""
+    lead = rng.choice(
+        (
+            "Complete the sentence so that it fits the image",
+            "Fill in the blank so that the sentence is true of the image",
+        )
+    )
+    context = (
+        f" (it answers: {draft.question})"
+        if len(draft.objects) > 2 or "It is" in draft.answer or "second" in draft.family
+        else ""
+    )
     steps = merged(draft.steps, [(None, f'The blank must therefore read "{draft.short}".')])
     return with_form(draft, "fill_in_the_blank", question=f"{lead}{context}: {gap}", steps=steps, answer=draft.answer)
 
@@ -37,12 +52,23 @@ def rationales_generation(scene: Scene, draft: Draft, rng: random.Random) -> Dra
     evidence = "the values that are printed" if "OCR" in draft.skills else "the places and sizes of the things involved"
     if "Referencing" in draft.skills:
         evidence = "what is seen at the places involved"
-    question = f'Asked "{draft.question}", someone answers: "{draft.answer}" Explain step by step, from {evidence}, why this is right.'
+    question = (
+        f'Asked "{draft.question}", someone answers: "{draft.answer}" Explain step by step, from {evidence}, '
+        "why this is right."
+    )
     steps = merged(draft.steps, [(None, f"Together these findings give the answer: {draft.answer}")])
-    return with_form(draft, "rationales_generation", question=question, steps=steps, answer=f"{found} Therefore the answer holds: {draft.answer}")
+    return with_form(
+        draft,
+        "rationales_generation",
+        question=question,
+        steps=steps,
+        answer=f"{found} Therefore the answer holds: {draft.answer}",
+    )
 
 
-def ordered_names(scene: Scene, regions: Sequence[Region]) -> Iterator[tuple[list[Region], str, tuple[tuple[str | None, str], ...]]]:
+def ordered_names(
+    scene: Scene, regions: Sequence[Region]
+) -> Iterator[tuple[list[Region], str, tuple[tuple[str | None, str], ...]]]:
     """Sets of three to five regions in a clear order, the direction, and the steps that show it."""
     for size in (3, 4, 5):
         for start in range(max(0, len(regions) - size + 1)):
@@ -69,9 +95,21 @@ def instruction_following(scene: Scene, regions: Sequence[Region], rng: random.R
         shuffled = rng.sample(order, len(order))
         mark, word = rng.choice(((";", "semicolons"), (",", "commas"), (" >", '" > " signs')))
         answer = f"{mark} ".join(names)
-        question = f"Write the names of these things in order {direction}, by the centres of their boxes, in capital letters, separated by {word}, and nothing else: {listed(in_words(shuffled))}."
+        question = (
+            f"Write the names of these things in order {direction}, by the centres of their boxes, in capital "
+            f"letters, separated by {word}, and nothing else: {listed(in_words(shuffled))}."
+        )
         full = merged(steps, [(None, f"In capital letters, separated by {word}, this is: {answer}")])
-        yield Draft("instruction", tuple(dict.fromkeys(r.label for r in order)), _ORDER_SKILLS, question, full, answer, form="instruction_following", fineness=fineness(order))
+        yield Draft(
+            "instruction",
+            tuple(dict.fromkeys(r.label for r in order)),
+            _ORDER_SKILLS,
+            question,
+            full,
+            answer,
+            form="instruction_following",
+            fineness=fineness(order),
+        )
     yield from _ranked_values(scene, rng)
 
 
@@ -81,15 +119,30 @@ def _ranked_values(scene: Scene, rng: random.Random) -> Iterator[Draft]:
         return
     for count in (3, 4):
         order = sorted(zip(data.names, data.values, strict=True), key=lambda entry: -entry[1])
-        if len(order) <= count or order[count - 1][1] == order[count][1] or len({v for _, v in order[: count + 1]}) <= count:
+        if (
+            len(order) <= count
+            or order[count - 1][1] == order[count][1]
+            or len({v for _, v in order[: count + 1]}) <= count
+        ):
             continue
         chain = Chain()
         for name, value in order[:count]:
             chain.read(name, f"the value for {name} is {value:g} {data.unit}".strip())
         answer = "; ".join(f"{name}={value:g}" for name, value in order[:count])
         chain.think(f"from the highest down, with an equals sign and semicolons: {answer}")
-        question = f"List the {number_word(count)} entries of the chart with the highest values, highest first. Write each as NAME=VALUE without a unit, separated by semicolons, and nothing else."
-        yield Draft("instruction", tuple(name for name, _ in order[:count]), chain.skills, question, tuple(chain.steps), answer, form="instruction_following")
+        question = (
+            f"List the {number_word(count)} entries of the chart with the highest values, highest first. "
+            "Write each as NAME=VALUE without a unit, separated by semicolons, and nothing else."
+        )
+        yield Draft(
+            "instruction",
+            tuple(name for name, _ in order[:count]),
+            chain.skills,
+            question,
+            tuple(chain.steps),
+            answer,
+            form="instruction_following",
+        )
 
 
 def completeness_of_response(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -100,12 +153,36 @@ def completeness_of_response(scene: Scene, regions: Sequence[Region], rng: rando
         before, after = order[gone - 1], order[gone + 1]
         shuffled = rng.sample(order, len(order))
         question = (
-            f"Someone was asked to list {listed(in_words(shuffled))} {direction} by their centres and wrote: \"{', '.join(r.name for r in left)}\"."
+            f"Someone was asked to list {listed(in_words(shuffled))} {direction} by their centres and wrote: "
+            f'"{", ".join(r.name for r in left)}".'
             " Is the response complete? If not, what is missing, and where does it belong?"
         )
-        answer = f"It is not complete: the {order[gone].name} is missing. It belongs between the {before.name} and the {after.name}."
-        full = merged(steps, [(None, f"The list leaves out the {order[gone].name}, which comes after the {before.name} and before the {after.name}.")])
-        yield Draft("completeness", tuple(dict.fromkeys(r.label for r in order)), _ORDER_SKILLS, question, full, answer, form="completeness_of_response", fineness=fineness(order))
+        answer = (
+            f"It is not complete: the {order[gone].name} is missing. It belongs between the {before.name} "
+            f"and the {after.name}."
+        )
+        full = merged(
+            steps,
+            [
+                (
+                    None,
+                    (
+                        f"The list leaves out the {order[gone].name}, which comes after the {before.name} and before "
+                        f"the {after.name}."
+                    ),
+                )
+            ],
+        )
+        yield Draft(
+            "completeness",
+            tuple(dict.fromkeys(r.label for r in order)),
+            _ORDER_SKILLS,
+            question,
+            full,
+            answer,
+            form="completeness_of_response",
+            fineness=fineness(order),
+        )
 
 
 def coreference_resolution(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -119,13 +196,22 @@ def coreference_resolution(scene: Scene, regions: Sequence[Region], rng: random.
                 continue
             first = sentence(Beside(one.name, _SIDES[side], other.name).say())
             for it, rest, told, chain in _tellings(scene, one, other):
-                question = f'In the text "{first} {told}", which of the two does the word "It" stand for in this image: the {one.name} or the {other.name}?'
+                question = (
+                    f'In the text "{first} {told}", which of the two does the word "It" stand for in this image: '
+                    f"the {one.name} or the {other.name}?"
+                )
                 answer = f"It stands for the {it.name}, not for the {rest.name}."
                 chain.think(f"so the second sentence is true of the {it.name} and not of the {rest.name}")
                 yield Draft(
-                    "coreference", (one.label, other.label), chain.skills, question, tuple(chain.steps), answer, form="coreference_resolution",
+                    "coreference",
+                    (one.label, other.label),
+                    chain.skills,
+                    question,
+                    tuple(chain.steps),
+                    answer,
+                    form="coreference_resolution",
                     fineness=fineness([one, other]),
-                )  # fmt: skip
+                )
 
 
 def _tellings(scene: Scene, one: Region, other: Region) -> Iterator[tuple[Region, Region, str, Chain]]:
@@ -157,7 +243,9 @@ def creative_content_generation(scene: Scene, regions: Sequence[Region], rng: ra
     for one in regions:
         for other in regions:
             colour, place = scene.colour(one), geometry.ninth(one.bbox)
-            side = next((s for s in ("left", "right", "above", "below") if geometry.beside(one.bbox, other.bbox, s)), None)
+            side = next(
+                (s for s in ("left", "right", "above", "below") if geometry.beside(one.bbox, other.bbox, s)), None
+            )
             if one.label == other.label or side is None or not (colour or (place and one.area < 0.4)):
                 continue
             chain = Chain("Relationship Description")
@@ -171,8 +259,18 @@ def creative_content_generation(scene: Scene, regions: Sequence[Region], rng: ra
                 wish, told = "the part of the image it is in", f"the {one.name} is in the {place} of the image"
             chain.think(Beside(one.name, _SIDES[side], other.name))
             question = (
-                f"Write a two-sentence caption for this image in plain words. The first sentence must say where the {one.name} is in relation to the {other.name},"
+                "Write a two-sentence caption for this image in plain words. The first sentence must say where "
+                f"the {one.name} is in relation to the {other.name},"
                 f" the second must give {wish}. Add nothing that cannot be seen."
             )
             answer = f"{sentence(Beside(one.name, _SIDES[side], other.name).say())} {capital(told)}."
-            yield Draft("creative", (one.label, other.label), chain.skills, question, tuple(chain.steps), answer, form="creative_content_generation", fineness=fineness([one, other]))
+            yield Draft(
+                "creative",
+                (one.label, other.label),
+                chain.skills,
+                question,
+                tuple(chain.steps),
+                answer,
+                form="creative_content_generation",
+                fineness=fineness([one, other]),
+            )
