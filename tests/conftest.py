@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from evolgraph.samples.sample import QA, Box, Image, Sample, Step
+from hypothesis import settings
+
+settings.register_profile("evolgraph", settings.get_profile("default"), deadline=None)
+settings.load_profile("evolgraph")
 
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT / "examples" / "seeds" / "seeds.json"

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from evolgraph.agents.agent import Prompter, View
 from evolgraph.agents.perception import Perception
 from evolgraph.endpoints.chat import TextPart
 from evolgraph.prompts.library import HERE, Library, PromptError, data_lines
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ..conftest import make_qa, make_sample
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from evolgraph.agents.agent import Agent, Prompter, View
 from evolgraph.agents.interaction import Interaction
 from evolgraph.agents.judge import Judge
