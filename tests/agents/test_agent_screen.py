@@ -91,7 +91,7 @@ CALCULATION = [
     (described("Two and one make a few."), "calculate"),
     (described("2 + 1 = 4.", None), "calculate"),
     (described("7 / 3 ≈ 2.33, which is 2.3 roughly.", "Calculate_1(7 / 3)->res_1"), "passed"),
-    (described("The total is 4 − 1 = 3.", "Calculate_1(4 − 1)->res_1"), "passed"),
+    (described("The total is 4 \u2212 1 = 3.", "Calculate_1(4 \u2212 1)->res_1"), "passed"),
     (described("Counted: 3.", "Calculate_1(cups on the table)->res_1"), "passed"),
     (described("It reads 2 + 1.", "OCR_1(label)->txt_1"), "passed"),
 ]
