@@ -1,0 +1,1 @@
+"""Measurements of evolgraph beside the least that could do the same calls."""

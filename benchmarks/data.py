@@ -1,0 +1,74 @@
+"""The benchmark's seeds: generated JPEGs of about 100 KB, shared by many samples, as an mmevol file."""
+
+import io
+import random
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from PIL import Image
+
+from .replies import BOX
+
+IMAGES: Final = 20
+IMAGE_BYTES: Final = 100_000
+_SIZE: Final = (768, 576)
+_QUESTIONS: Final = (
+    ("What stands in the middle of the picture?", "A low wall stands in the middle.", "Referencing"),
+    ("Where is the largest object?", "The largest object is on the left side.", "Grounding"),
+    ("Is there any writing to be seen?", "Yes, there is a short word on a sign.", "OCR"),
+)
+_CAPTION: Final = (
+    "A wide view of a place with several objects at different distances. Some of them overlap, a sign with a short "
+    "word hangs on the left, and the light falls from the upper right."
+)
+
+
+def write_seeds(folder: Path, samples: int, seed: int = 0) -> Path:
+    """Writes `samples` seeds with 2 or 3 questions each, and their images, into `folder`; gives the seed file."""
+    (folder / "images").mkdir(parents=True)
+    for number in range(min(IMAGES, samples)):
+        (folder / f"images/{number}.jpg").write_bytes(_jpeg(np.random.default_rng((seed, number))))
+    path = folder / "seeds.json"
+    path.write_bytes(orjson.dumps([_row(number) for number in range(samples)], option=orjson.OPT_INDENT_2))
+    return path
+
+
+def _row(number: int) -> dict[str, Any]:
+    rng = random.Random(number)
+    boxes = [BOX, *(_box(rng) for _ in range(4))]
+    return {
+        "id": f"sample-{number:06d}",
+        "image": f"images/{number % IMAGES}.jpg",
+        "topic_name": ["place"],
+        "caption": [{"from": "human", "value": "<image>\nDescribe the image."}, {"from": "gpt", "value": _CAPTION}],
+        "det": [{"label": f"object {i}", "bbox": box, "confidence": 1.0} for i, box in enumerate(boxes)],
+        "conversations_v0": [
+            {"image_position": "single", "objects": ["place"], "skills": [f"{skill} Ability"], "format": "Norm",
+             "question": question, "steps": [], "answer": answer}
+            for question, answer, skill in _QUESTIONS[: 2 + number % 2]
+        ],
+    }  # fmt: skip
+
+
+def _box(rng: random.Random) -> tuple[float, ...]:
+    left, top = rng.uniform(0, 0.7), rng.uniform(0, 0.7)
+    return tuple(round(edge, 3) for edge in (left, top, left + 0.2, top + 0.25))
+
+
+def _jpeg(rng: np.random.Generator) -> bytes:
+    """A picture of smooth colours under fine grain, as strong as its size in bytes asks for."""
+    width, height = _SIZE
+    coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize(_SIZE, Image.Resampling.BICUBIC)
+    grain = rng.normal(0.0, 1.0, (height, width, 1))
+    low, high = 0.0, 64.0
+    data = b""
+    for _ in range(8):
+        strength = (low + high) / 2
+        pixels = np.clip(np.asarray(coarse) + strength * grain, 0, 255).astype(np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=85)
+        data = stream.getvalue()
+        low, high = (strength, high) if len(data) < IMAGE_BYTES else (low, strength)
+    return data

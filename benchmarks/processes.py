@@ -1,0 +1,44 @@
+"""The processes of a measurement: the mock, and what is measured against it."""
+
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+_EXIT_S: Final = 10.0
+
+
+@contextmanager
+def mock(slots: int, latency_ms: float) -> Iterator[str]:
+    """A mock endpoint for the block; gives its base URL."""
+    command = _command("benchmarks.mock", slots=slots, latency_ms=latency_ms)
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        try:
+            yield orjson.loads(process.stdout.readline())["url"]
+        finally:
+            process.stdin.close()
+            process.wait(_EXIT_S)
+
+
+def mock_stats(url: str) -> dict[str, float]:
+    """The counters of the mock at `url`."""
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats", timeout=_EXIT_S) as response:
+        return orjson.loads(response.read())
+
+
+def measured(module: str, **options: Any) -> dict[str, Any]:
+    """Runs `module` with `options` to its end; gives the JSON object it prints. Raises CalledProcessError."""
+    done = subprocess.run(_command(module, **options), cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return orjson.loads(done.stdout)
+
+
+def _command(module: str, **options: Any) -> list[str]:
+    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items()]
+    return [sys.executable, "-m", module, *(word for option in given for word in option)]
