@@ -13,7 +13,8 @@ from .words import NUMBER, number_of, singular
 
 _QUOTED: Final = re.compile(r"(?:'((?:[^']|'(?=\w))+)'(?!\w))|(?:\"([^\"]+)\")|(?:“([^”]+)”)")
 _ENTRY: Final = re.compile(
-    rf"([A-Z][\w-]*(?: [A-Z0-9][\w-]*)?|[a-z]+)(?::| is| at| with| has| reaches|)? \(?({NUMBER})(?: ?(%|[a-z]+))?\)?(?=,|;|\.(?:\s|$)| and |$)"
+    rf"([A-Z][\w-]*(?: [A-Z0-9][\w-]*)?|[a-z]+)(?::| is| at| with| has| reaches|)?"
+    rf" \(?({NUMBER})(?: ?(%|[a-z]+))?\)?(?=,|;|\.(?:\s|$)| and |$)"
 )
 _ROW: Final = re.compile(rf"([a-z]+(?: [a-z]+)?) (\d+) at ({NUMBER}) for ({NUMBER})")
 _UNITS: Final = {
@@ -38,11 +39,18 @@ _UNITS: Final = {
     "minutes": "minutes",
 }
 _STOP: Final = frozenset(
-    ["is", "are", "was", "lies", "lie", "stands", "stand", "rests", "rest", "shows", "show", "in", "on", "at", "of", "with", "without", "under", "over", "above", "below", "and", "or", "the", "a", "an", "to", "from", "by", "can", "be", "that", "which", "its", "their", "it", "has", "have", "near", "around", "behind", "beside", "between", "into", "onto", "wears", "hangs", "sits", "sit", "shine", "shines", "spread"]
+    (
+        *("is", "are", "was", "lies", "lie", "stands", "stand", "rests", "rest", "shows", "show", "spread", "wears"),
+        *("in", "on", "at", "of", "with", "without", "under", "over", "above", "below", "and", "or", "the", "a", "an"),
+        *("to", "from", "by", "can", "be", "that", "which", "its", "their", "it", "has", "have", "near", "around"),
+        *("behind", "beside", "between", "into", "onto", "hangs", "sits", "sit", "shine", "shines"),
+    )
 )
 _PLACES: Final = r"(?:stands?|rests?|lies?|sits?|hangs?|is|are|mounted|(?:is|are) mounted)"
 _RELATION: Final = re.compile(
-    rf"\b(?:a|an|the|one) ([a-z-]+(?: [a-z-]+){{0,2}}?)(?: with [a-z ]+?)? {_PLACES} (?:upright )?(on|under|beside|behind|inside|above|below) (?:a|an|the) ([a-z-]+(?: [a-z-]+){{0,2}}?)(?= at |,|\.| with| under| and| in |$)",
+    rf"\b(?:a|an|the|one) ([a-z-]+(?: [a-z-]+){{0,2}}?)(?: with [a-z ]+?)? {_PLACES} (?:upright )?"
+    r"(on|under|beside|behind|inside|above|below) (?:a|an|the) ([a-z-]+(?: [a-z-]+){0,2}?)"
+    r"(?= at |,|\.| with| under| and| in |$)",
     re.I,
 )
 
@@ -144,7 +152,7 @@ def _quantity(text: str) -> str:
 
 
 def _table(text: str) -> Table | None:
-    rows = [row for row in _ROW.findall(text)]
+    rows = _ROW.findall(text)
     if len(rows) < 2:
         return None
     currency = next((word for word in ("dollars", "euros", "pounds") if re.search(rf"\b{word}\b", text)), "")

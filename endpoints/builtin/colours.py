@@ -75,7 +75,7 @@ def base_name(word: str) -> str | None:
 
 
 def compatible(one: str, other: str) -> bool | None:
-    """True when two names mean the same colour, False when they exclude each other, None when they lie close together."""
+    """True when two names mean the same colour, False when they exclude each other, None when they lie close."""
     first, second = base_name(one), base_name(other)
     if one == other:
         return True
@@ -92,7 +92,7 @@ def classify(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     rgb = pixels.reshape(-1, 3).astype(np.float32) / 255
     value, low = rgb.max(axis=1), rgb.min(axis=1)
     chroma = value - low
-    saturation = np.where(value > 0, chroma / np.maximum(value, 1e-6), 0)
+    saturation = chroma / np.maximum(value, 1e-6)
     hue = _hue(rgb, value, chroma)
     warm_dark = (hue >= 12) & (hue < 48) & (value <= 0.65)
     conditions = [
@@ -126,7 +126,7 @@ def classify(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.select(conditions, [np.int64(NAMES.index(name)) for name in names], default=np.int64(NAMES.index("pink")))
 
 
-def _hue(rgb: NDArray[np.float32], value: NDArray[np.float32], chroma: NDArray[np.float32]) -> NDArray[np.float32]:
+def _hue(rgb: NDArray[np.floating], value: NDArray[np.floating], chroma: NDArray[np.floating]) -> NDArray[np.floating]:
     """Hue in degrees, 0 to 360 (the usual hexcone formula); 0 for greys."""
     red, green, blue = rgb.T
     safe = np.maximum(chroma, 1e-6)

@@ -62,7 +62,8 @@ def half(box: BBox, axis: str) -> str | None:
 def beside(one: BBox, other: BBox, side: str) -> bool | None:
     """Whether `one` lies on that `side` ("left", "right", "above", "below") of `other`; None when it is not clear.
 
-    Clear means: the centres are far enough apart and the boxes overlap by less than half of the narrower one on that axis.
+    Clear means: the centres are far enough apart and the boxes overlap there by less than half of the
+    narrower one.
     """
     axis = 0 if side in {"left", "right"} else 1
     gap = centre(one)[axis] - centre(other)[axis]

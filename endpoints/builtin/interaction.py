@@ -11,7 +11,7 @@ _BASES = 60
 
 
 def interaction(bench: Bench, parent: Parent) -> Draft | None:
-    """A new question in a form that neither the parent nor, where it can be helped, another question of the sample has."""
+    """A new question in another form than the parent's, and where it can be helped than the sample's others."""
     bases = [
         draft
         for draft in (*bench.sayings, *bench.drafts)

@@ -5,7 +5,7 @@ from .drafts.draft import Draft
 
 
 def perception(bench: Bench, parent: Parent) -> Draft | None:
-    """The finest new question that takes about as much work as the parent, preferably about things not asked about yet."""
+    """The finest new question that takes about as much work as the parent, best of all about something untouched."""
     wanted = max(parent.depth, 2)
     family = bench.family(parent)
 

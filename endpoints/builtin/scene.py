@@ -61,8 +61,8 @@ class Region:
 class Scene:
     """The images and facts of one request.
 
-    `images` are decoded RGB arrays (height, width, 3), upright; `facts` is the request's facts block; `proposed` are boxes
-    that earlier rounds proposed and that were confirmed.
+    `images` are decoded RGB arrays (height, width, 3), upright; `facts` is the request's facts block; `proposed`
+    are boxes that earlier rounds proposed and that were confirmed.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ def _regions(given: list[Mapping[str, Any]], proposed: list[Mapping[str, Any]], 
 
 
 def _one_of_many(label: str, boxed: int, caption: str) -> bool:
-    """Whether the caption speaks of more things of this kind than have boxes, so that a bare label would name none of them."""
+    """Whether the caption speaks of more things of this kind than have boxes: the bare label would name none."""
     kind = label.rsplit(" ", maxsplit=1)[-1]
     told = _understand(caption).counts.get(kind)
     if told is not None:

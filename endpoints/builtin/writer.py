@@ -22,13 +22,13 @@ _DIRECTIONS: Final[Mapping[str, Callable[[Bench, Parent], Draft | None]]] = {
 }
 
 
-def write(
+def write(  # noqa: PLR0917  the parts of a request, in its order
     direction: str, scene: Scene, questions: Sequence[Row], rejected: Sequence[Row], proposed: Sequence[Row], seed: int
 ) -> list[dict[str, Any]]:
     """One evolved question for every row of `questions`, as the fields of a reply.
 
-    `rejected` are attempts that must not come again; `proposed` boxes are expected to be in the scene already. A question
-    for which nothing new is known comes back as it was, which a judge will turn down.
+    `rejected` are attempts that must not come again; `proposed` boxes are expected to be in the scene already. A
+    question for which nothing new is known comes back as it was, which a judge will turn down.
     """
     del proposed
     bench = Bench(scene, questions, rejected, random.Random(seed))

@@ -14,15 +14,16 @@ from ..words import NUMBER_WORDS, figure, listed, number_of, split_list
 NUMBER: Final = r"-?\d[\d,]*(?:\.\d+)?"
 _COLOUR_WORDS: Final = "|".join(NAMES)
 _SLOTS: Final = {
-    "name": r"[\w][\w'’/ -]*?",
-    "names": r"[\w][\w'’/, -]*?",
+    "name": r"[\w][\w'\u2019/ -]*?",
+    "names": r"[\w][\w'\u2019/, -]*?",
     "number": NUMBER,
     "count": rf"\d+|{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))}|no",
     "colour": rf"(?:(?:light|dark|deep|pale|bright)[- ])?(?:[a-z]+-)?(?:{_COLOUR_WORDS}|gray|reddish|bluish|greenish)",
     "unit": r"(?: (?!times|higher|lower|more|less|of )[a-z%]+)?",
     "text": r"[^'\"“”]+(?:'\w[^'\"“”]*)*",
     "any": r".+?",
-    "place": r"(?:(?:upper|middle|lower) (?:left|middle|right)|centre|(?:upper|lower|left|right) half)(?: part| corner)?",
+    "place": r"(?:(?:upper|middle|lower) (?:left|middle|right)|centre|(?:upper|lower|left|right) half)"
+    r"(?: part| corner)?",
     "side": r"to the left of|to the right of|above|below",
     "direction": r"from (?:left to right|right to left|top to bottom|bottom to top)",
     "extent": r"width|height",
@@ -37,13 +38,13 @@ _SLOTS: Final = {
 class Claim:
     """A statement that is true or false of a scene.
 
-    `templates` hold slots `{field:kind}`; the kinds are those of the grammar. The first field of kind "names" is a list.
+    `templates` hold slots `{field:kind}`; the kinds are those of the grammar.
     """
 
     templates: ClassVar[tuple[str, ...]] = ()
 
     def say(self, rng: random.Random | None = None) -> str:
-        """The claim as a sentence without capital and full stop; one of its phrasings when `rng` is given, else the first."""
+        """The claim without capital and full stop: in one of its phrasings when `rng` is given, else in the first."""
         template = rng.choice(self.templates) if rng else self.templates[0]
         return re.sub(r"\{(\w+):(\w+)\}", lambda slot: self._written(slot.group(1), slot.group(2)), template)
 

@@ -37,7 +37,7 @@ class Counted(Claim):
         return number_word(self.count)
 
     def check(self, scene: Scene) -> bool | None:
-        """By the caption's number; else by the boxes, which may leave some things out, so fewer is False and more is unknown."""
+        """By the caption's number; else by the boxes: fewer than they are is False."""
         label = singular(self.label.lower())
         told = scene.facts.counts.get(label, scene.facts.counts.get(label.split()[-1]))
         if told is not None:

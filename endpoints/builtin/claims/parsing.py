@@ -46,7 +46,7 @@ _LEAD: Final = re.compile(r"^(?:(?:so|therefore|thus|hence|yes|no|then|here|fina
 
 
 def parse(text: str) -> list[Claim]:
-    """All claims that a text states in a form the grammar knows, in the order of the sentences; other text gives none."""
+    """All claims that a text states in a form the grammar knows, in its order; other text gives none."""
     claims: list[Claim] = []
     for sentence in _SENTENCE_END.split(text):
         claims += _calculations(sentence)
@@ -74,7 +74,8 @@ def _boxes(sentence: str) -> Iterator[Claim]:
     for match in re.finditer(rf"(?P<before>[^\[\]]*?)(?P<box>{_BOX})", sentence):
         box = parse_box(match.group("box"))
         name = re.search(
-            r"\b(?:the|a|an|one) ((?:[\w'’-]+ ?){1,7}?)\s*(?:,?\s*(?:which )?(?:is|lies|are|stands))?\s*(?:at|in box)?\s*\(?$",
+            r"\b(?:the|a|an|one) ((?:[\w'\u2019-]+ ?){1,7}?)\s*(?:,?\s*(?:which )?(?:is|lies|are|stands))?\s*"
+            r"(?:at|in box)?\s*\(?$",
             match.group("before"),
             re.I,
         )

@@ -21,7 +21,7 @@ def counts(scene: Scene) -> Iterator[Draft]:
 
 
 def _known(scene: Scene) -> dict[str, int]:
-    """Numbers of things by the longest noun phrase; the caption's, or the boxes' where the caption has a plain count of them."""
+    """The caption's numbers of things, by the longest noun phrase."""
     told = scene.facts.counts
     return {
         noun: n for noun, n in told.items() if not any(other != noun and other.endswith(" " + noun) for other in told)
@@ -175,7 +175,7 @@ def _largest_in_row(label: str, number: int, row: list[Region]) -> Iterator[Draf
 
 
 def _taken_away(label: str, rows: list[list[Region]]) -> Iterator[Draft]:
-    """What is left when a row and a column are taken away, and how many of the rest are in the left half of the columns."""
+    """What is left when a row and a column are taken away."""
     count, each = len(rows), len(rows[0])
     for row in range(1, count + 1):
         for column in range(1, each + 1):

@@ -20,7 +20,10 @@ _NUMBERED: Final = re.compile(r"(\w+)_(\d+)\((.*)\)->([a-z]{3})_\2")
 
 @dataclass(frozen=True)
 class Draft:
-    """One question that is true of a scene. `short` are the words of the answer that carry it, `wrong` false ones in their place."""
+    """One question that is true of a scene.
+
+    `short` are the words of the answer that carry it, `wrong` are false ones in their place.
+    """
 
     family: str
     objects: tuple[str, ...]
@@ -117,13 +120,18 @@ def merged(*parts: Iterable[Step]) -> tuple[Step, ...]:
                 what, target, kind = match.group(1), match.group(3), match.group(4)
                 numbers[what] += 1
                 known[text] = names[f"{kind}_{match.group(2)}"] = f"{kind}_{numbers[what]}"
-                target = re.sub(r"\b[a-z]{3}_\d+", lambda ref: names.get(ref.group(), ref.group()), target)
+                target = _renamed(target, names)
                 result.append((f"{what}_{numbers[what]}({target})->{known[text]}", text))
             elif match:
                 names[f"{match.group(4)}_{match.group(2)}"] = known[text]
             elif (manipulation, text) not in result:
                 result.append((manipulation, text))
     return tuple(result)
+
+
+def _renamed(target: str, names: dict[str, str]) -> str:
+    """`target` with the results it refers to ("bbx_1") under their new names."""
+    return re.sub(r"\b[a-z]{3}_\d+", lambda found: names.get(found.group(), found.group()), target)
 
 
 def sentence(text: str) -> str:

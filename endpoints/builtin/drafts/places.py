@@ -25,7 +25,7 @@ _AXES = {"x": ("from left to right", "width", 0), "y": ("from top to bottom", "h
 
 
 def places(scene: Scene, groups: Sequence[tuple[Region, ...]]) -> Iterator[Draft]:
-    """All questions of this family: parts of the image, sides, orders, gaps and halves. `groups` are regions to combine."""
+    """Parts of the image, sides, orders, gaps and halves; `groups` are the regions to combine."""
     for region in scene.regions:
         yield from _place(scene, region)
     for group in groups:
@@ -243,18 +243,10 @@ def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
             f"Take {listed(in_words(group))}. In which half of the image, {first} or {second}, do more "
             "of their centres lie, and how many more?"
         )
-        answer = (
-            f"More centres lie in the {more} half: {number_word(big)} against {number_word(small)}, which "
-            f"is {number_word(big - small)} more."
-        )
-        short = (
-            f"in the {more} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} "
-            "more"
-        )
-        wrong = (
-            f"in the {fewer} half: {number_word(big)} against {number_word(small)}, which is {number_word(big - small)} "
-            "more"
-        )
+        figures = f"{number_word(big)} against {number_word(small)}, which is {number_word(big - small)} more"
+        short = f"in the {more} half: {figures}"
+        answer = f"More centres lie {short}."
+        wrong = f"in the {fewer} half: {figures}"
         yield Draft(
             "halves",
             tuple(dict.fromkeys(r.label for r in group)),

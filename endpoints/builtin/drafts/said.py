@@ -13,7 +13,10 @@ from .looks import wrong_colours
 
 Row = Mapping[str, Any]
 _NO_THINGS: Final = frozenset(
-    ["image", "picture", "colour", "middle", "left", "right", "upper", "lower", "outside", "inside", "top", "bottom", "total", "number"]
+    (
+        *("image", "picture", "colour", "middle", "left", "right", "upper", "lower"),
+        *("outside", "inside", "top", "bottom", "total", "number"),
+    )
 )
 
 

@@ -64,6 +64,7 @@ class _Chart:
         chain: Chain,
         question: str,
         answer: str,
+        *,
         short: str = "",
         wrong: Sequence[str] = (),
     ) -> Draft:
@@ -93,7 +94,13 @@ class _Chart:
             .format(name)
         )
         return self.draft(
-            "value", [name], chain, question, sentence(Valued(name, self.by_name[name], self.unit).say()), right, wrong
+            "value",
+            [name],
+            chain,
+            question,
+            sentence(Valued(name, self.by_name[name], self.unit).say()),
+            short=right,
+            wrong=wrong,
         )
 
     def ranked(self, rank: int) -> Iterator[Draft]:
@@ -113,7 +120,7 @@ class _Chart:
             for other in order
             if other != name
         ]
-        yield self.draft("ranked", order[:rank], chain, question, answer, answer.rstrip("."), wrong)
+        yield self.draft("ranked", order[:rank], chain, question, answer, short=answer.rstrip("."), wrong=wrong)
 
     def gap(self, one: str, other: str) -> Iterator[Draft]:
         """How much higher one entry is than another."""
@@ -131,7 +138,7 @@ class _Chart:
             for v in (difference + 3, self.by_name[high] + self.by_name[low], difference * 2)
             if round(v, 4) != round(difference, 4)
         ]
-        yield self.draft("gap", [high, low], chain, question, answer, self.amount(difference), wrong)
+        yield self.draft("gap", [high, low], chain, question, answer, short=self.amount(difference), wrong=wrong)
 
     def ratio(self, one: str, other: str) -> Iterator[Draft]:
         """How many times as high one entry is."""
@@ -151,8 +158,8 @@ class _Chart:
             chain,
             question,
             answer,
-            f"{about}{figure(ratio, 1)} times",
-            [f"{about}{figure(ratio * k, 1)} times" for k in (0.5, 1.5, 2.5)],
+            short=f"{about}{figure(ratio, 1)} times",
+            wrong=[f"{about}{figure(ratio * k, 1)} times" for k in (0.5, 1.5, 2.5)],
         )
 
     def _sum(self, chain: Chain, names: Sequence[str]) -> float:
@@ -168,7 +175,7 @@ class _Chart:
         question = f"What do the values for {listed(names)} add up to?"
         answer = f"{listed(names)} together make {self.amount(total)}."
         wrong = [self.amount(total + by) for by in (-self.by_name[names[0]], 10, -7)]
-        return self.draft("total", names, chain, question, answer, self.amount(total), wrong)
+        return self.draft("total", names, chain, question, answer, short=self.amount(total), wrong=wrong)
 
     def mean(self, names: Sequence[str]) -> Draft:
         """The mean of several entries."""
@@ -180,7 +187,13 @@ class _Chart:
         question = f"What is the mean of the values for {listed(names)}?"
         answer = f"The mean of {listed(names)} is {'' if mean == round(mean, 2) else 'about '}{self.amount(mean)}."
         return self.draft(
-            "mean", names, chain, question, answer, self.amount(mean), [self.amount(mean + by) for by in (-5, 4, 9)]
+            "mean",
+            names,
+            chain,
+            question,
+            answer,
+            short=self.amount(mean),
+            wrong=[self.amount(mean + by) for by in (-5, 4, 9)],
         )
 
     def against(self, names: Sequence[str]) -> Iterator[Draft]:
@@ -206,7 +219,9 @@ class _Chart:
             f"{self.amount(abs(difference) + 5)} {more}",
             f"{self.amount(abs(difference) + 8)} {other}",
         ]
-        yield self.draft("against", names, chain, question, answer, f"{self.amount(abs(difference))} {more}", wrong)
+        yield self.draft(
+            "against", names, chain, question, answer, short=f"{self.amount(abs(difference))} {more}", wrong=wrong
+        )
 
     def spread(self) -> Iterator[Draft]:
         """The range of all entries and the part of the total that the highest one has."""
@@ -219,7 +234,8 @@ class _Chart:
         difference = self.by_name[high] - self.by_name[low]
         chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", difference)
         question = "Which entries of the chart are the highest and the lowest, and how far apart are their values?"
-        answer = f"{high} is the highest and {low} the lowest. {sentence(Exceeds(high, low, round(difference, 2), self.unit).say())}"
+        exceeds = Exceeds(high, low, round(difference, 2), self.unit)
+        answer = f"{high} is the highest and {low} the lowest. {sentence(exceeds.say())}"
         yield self.draft("spread", [high, low], chain, question, answer)
         if min(self.by_name.values()) < 0 or self.unit == "percent":
             return
@@ -236,7 +252,7 @@ class _Chart:
             full,
             question,
             answer,
-            f"about {figure(100 * share, 1)}%",
+            short=f"about {figure(100 * share, 1)}%",
         )
 
     def halves(self) -> Iterator[Draft]:
@@ -261,8 +277,8 @@ class _Chart:
             chain,
             question,
             answer,
-            self.amount(abs(first - second)),
-            [self.amount(abs(first - second) + by) for by in (6, 10, 15)],
+            short=self.amount(abs(first - second)),
+            wrong=[self.amount(abs(first - second) + by) for by in (6, 10, 15)],
         )
 
     def threshold(self, name: str) -> Iterator[Draft]:
@@ -309,8 +325,8 @@ class _Chart:
                     chain,
                     question,
                     answer,
-                    self.amount(self.by_name[name]),
-                    [self.amount(v) for n, v in self.by_name.items() if v != self.by_name[name]],
+                    short=self.amount(self.by_name[name]),
+                    wrong=[self.amount(v) for n, v in self.by_name.items() if v != self.by_name[name]],
                 )
 
 

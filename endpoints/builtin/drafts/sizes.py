@@ -1,6 +1,7 @@
 """Questions about how large things are in the image."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from ..claims.looks import Larger, Times
 from ..claims.numbers import Extreme
@@ -81,7 +82,7 @@ def _pair(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
 
 def _rank(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
     order = sorted(group, key=lambda region: -region.area)
-    if any(big.area < 1.25 * small.area for big, small in zip(order, order[1:], strict=False)) or order[0].area > 0.9:
+    if any(big.area < 1.25 * small.area for big, small in pairwise(order)) or order[0].area > 0.9:
         return
     rng = phrasing(scene, "rank", *(region.name for region in group))
     names = listed(in_words(group))
@@ -121,7 +122,8 @@ def _rank(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
         f"Which of {names} has the largest box, which has the smallest, and how many times as large "
         "is the one as the other?"
     )
-    answer = f"{sentence(extreme.say())} The {small.name} has the smallest. {sentence(Times(large.name, small.name, round(ratio, 1)).say())}"
+    times = Times(large.name, small.name, round(ratio, 1))
+    answer = f"{sentence(extreme.say())} The {small.name} has the smallest. {sentence(times.say())}"
     yield Draft(
         "largest and smallest", objects, chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group)
     )

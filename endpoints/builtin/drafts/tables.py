@@ -15,9 +15,9 @@ def tables(scene: Scene) -> Iterator[Draft]:
         return
     rows = {i: (q, p, a) for i, q, p, a in zip(table.items, table.quantities, table.prices, table.amounts, strict=True)}
     money = table.currency or "units"
-    for item in rows:
-        yield _price(item, rows[item][1], money, [row[1] for row in rows.values()])
-        yield _check(item, *rows[item], money)
+    for item, row in rows.items():
+        yield _price(item, row[1], money, [other[1] for other in rows.values()])
+        yield _check(item, *row, money)
     yield from _dearest(rows, money)
     for one, other in permutations(rows, 2):
         yield _purchase(one, other, rows, money)
@@ -40,6 +40,7 @@ def _draft(
     chain: Chain,
     question: str,
     answer: str,
+    *,
     short: str = "",
     wrong: tuple[str, ...] = (),
 ) -> Draft:
@@ -56,8 +57,8 @@ def _price(item: str, price: float, money: str, prices: list[float]) -> Draft:
         chain,
         f"What is the unit price of the {item}?",
         sentence(f"the unit price of {item} is {_say(price)} {money}"),
-        f"{_say(price)} {money}",
-        tuple(dict.fromkeys(f"{_say(p)} {money}" for p in others)),
+        short=f"{_say(price)} {money}",
+        wrong=tuple(dict.fromkeys(f"{_say(p)} {money}" for p in others)),
     )
 
 
@@ -92,8 +93,8 @@ def _dearest(rows: Rows, money: str) -> Iterator[Draft]:
         chain,
         question,
         answer,
-        order[1],
-        tuple(item for item in order if item != order[1]),
+        short=order[1],
+        wrong=tuple(item for item in order if item != order[1]),
     )
     chain.calculate(
         f"{figure(rows[order[0]][1])} - {figure(rows[order[-1]][1])}", rows[order[0]][1] - rows[order[-1]][1]
@@ -109,7 +110,7 @@ def _dearest(rows: Rows, money: str) -> Iterator[Draft]:
         chain,
         question,
         f"The order is {listed(order)}; the first costs {gap} more per piece than the last.",
-        gap,
+        short=gap,
     )
 
 
@@ -127,7 +128,7 @@ def _purchase(one: str, other: str, rows: Rows, money: str) -> Draft:
     question = f"At the unit prices of the table, what would {few} {one} and {many} {other} cost together?"
     answer = f"{few} {one} and {many} {other} would cost {_say(total)} {money} together."
     wrong = tuple(f"{_say(total + by)} {money}" for by in (0.5, 1.25, -0.4))
-    return _draft("purchase", (one, other), chain, question, answer, f"{_say(total)} {money}", wrong)
+    return _draft("purchase", (one, other), chain, question, answer, short=f"{_say(total)} {money}", wrong=wrong)
 
 
 def _difference(one: str, other: str, rows: Rows, money: str) -> Iterator[Draft]:
@@ -145,7 +146,7 @@ def _difference(one: str, other: str, rows: Rows, money: str) -> Iterator[Draft]
         question = f"By how much is the {name} {joint} {high} larger than the {name} {joint} {low}?"
         answer = f"The {name} {joint} {high} is {text(gap)}{unit} larger than the {name} {joint} {low}."
         wrong = tuple(f"{text(gap + by)}{unit}" for by in (1, 2, 3))
-        yield _draft(f"{name} gap", (high, low), chain, question, answer, f"{text(gap)}{unit}", wrong)
+        yield _draft(f"{name} gap", (high, low), chain, question, answer, short=f"{text(gap)}{unit}", wrong=wrong)
 
 
 def _average(rows: Rows, money: str) -> Draft:
@@ -167,8 +168,8 @@ def _average(rows: Rows, money: str) -> Draft:
         chain,
         question,
         answer,
-        f"{_say(mean)} {money}",
-        tuple(f"{_say(mean * k)} {money}" for k in (0.7, 1.2, 1.5)),
+        short=f"{_say(mean)} {money}",
+        wrong=tuple(f"{_say(mean * k)} {money}" for k in (0.7, 1.2, 1.5)),
     )
 
 
@@ -189,5 +190,11 @@ def _shares(rows: Rows, money: str) -> Draft:
         "of the total."
     )
     return _draft(
-        "amount share", tuple(rows), chain, question, answer, item, tuple(name for name in rows if name != item)
+        "amount share",
+        tuple(rows),
+        chain,
+        question,
+        answer,
+        short=item,
+        wrong=tuple(name for name in rows if name != item),
     )

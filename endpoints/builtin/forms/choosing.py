@@ -1,6 +1,7 @@
 """Forms that offer something to choose from: choices, statements, regions, matches, missing things."""
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -83,9 +84,7 @@ def text_image_matching(scene: Scene, drafts: Sequence[Draft], rng: random.Rando
 
 
 def _lower(text: str) -> str:
-    return (
-        text[0].lower() + text[1:] if text.split(" ", maxsplit=1)[0] in {"The", "There", "It", "On", "In", "From", "Of"} else text
-    )
+    return text[0].lower() + text[1:] if re.match(r"(?:The|There|It|On|In|From|Of)\b", text) else text
 
 
 def _distinct(regions: Sequence[Region]) -> list[Region]:

@@ -135,7 +135,8 @@ def art_type(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Ite
         f"{parts} can be told by the outline alone" if kind == "silhouette" else f"the caption's {kind} can be seen",
     )
     chain.think(f"this is how {article(kind)} looks")
-    question = f"Which type of art is this picture, judged by the way {parts} can be told apart?\n{lettered([article(option) for option in options])}"
+    lines = lettered([article(option) for option in options])
+    question = f"Which type of art is this picture, judged by the way {parts} can be told apart?\n{lines}"
     yield Draft(
         "art",
         tuple(dict.fromkeys(r.label for r in regions[:2])) or ("image",),
@@ -148,7 +149,7 @@ def art_type(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Ite
 
 
 def depth_order(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
-    """What is nearer or further back, where the caption tells: things in the distance, and things that stand on others."""
+    """What is nearer or further back, where the caption tells: things in the distance, things on others."""
     far_text = " ".join(re.findall(r"([^.]*?)\b(?:is|are) in the (?:distance|background)", scene.caption))
     far = [r for r in regions if re.search(rf"\b{re.escape(r.label)}s?\b", far_text)]
     near = [r for r in regions if r not in far and r.label not in {"lawn", "sky", "sea", "table", "floor"}]
@@ -284,7 +285,7 @@ def text_translation(scene: Scene, regions: Sequence[Region], rng: random.Random
             continue
         order = sorted(zip(names, values, strict=True), key=lambda entry: -entry[1])
         for position, rank in ((0, "highest"), (len(order) - 1, "lowest"), (1, "second-highest")):
-            name, value = order[position]
+            name = order[position][0]
             words = _DICTIONARY.get(name.lower())
             if words is None or len(order) < 3:
                 continue

@@ -20,8 +20,7 @@ def fill_in_the_blank(scene: Scene, draft: Draft, rng: random.Random) -> Draft |
         not draft.short
         or draft.answer.count(draft.short) != 1
         or len(draft.short) > 40
-        or (draft.answer.startswith(draft.short)
-        and len(draft.short.split()) > 3)
+        or (draft.answer.startswith(draft.short) and len(draft.short.split()) > 3)
     ):
         return None
     gap = draft.answer.replace(draft.short, "____")
@@ -218,7 +217,7 @@ def _tellings(scene: Scene, one: Region, other: Region) -> Iterator[tuple[Region
     """Sentences about "it" that are true of one of the two only."""
     for it, rest in ((one, other), (other, one)):
         place, elsewhere = geometry.ninth(it.bbox), geometry.ninth(rest.bbox)
-        if place and elsewhere and place != elsewhere and place != "centre" and it.area < 0.4:
+        if place and elsewhere and place not in {elsewhere, "centre"} and it.area < 0.4:
             chain = Chain("Relationship Description")
             for region in (one, other):
                 where = (geometry.ninth(region.bbox) or "").replace("centre", "middle")
