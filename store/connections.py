@@ -14,6 +14,7 @@ APPLICATION_ID = 0x65766F6C
 """Marks a database file as an evolgraph store ("evol")."""
 BUSY_SECONDS = 10.0
 """How long a statement waits for another program's write lock."""
+_OLDEST = (3, 37)
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -72,9 +73,11 @@ def _telling(path: Path) -> Iterator[None]:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < _OLDEST:
+        message = f"Python's SQLite is {sqlite3.sqlite_version}, 3.37 is needed"
+        raise StoreError(message, where=str(path), remedy="use a newer Python, such as uv's", kind="open")
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    return db
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def is_absent_or_empty(path: Path) -> bool:

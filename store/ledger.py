@@ -1,12 +1,11 @@
 """The ledger of calls: a reply that was received is kept before it is used, and never asked for again."""
 
 import asyncio
-import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
+from .parts import dismantled
 from .store import Store
 from .writer import Statement, json_text
 
@@ -61,7 +60,7 @@ class Ledger:
 
         The texts of its messages are stored by content, each once. Raises StoreError.
         """
-        messages, texts = _dismantled(call["messages"])
+        messages, texts = dismantled(call["messages"])
         usage = call.get("usage") or {}
         values = (
             self._run,
@@ -88,36 +87,3 @@ class Ledger:
 
     def _open_keys(self, db: sqlite3.Connection) -> dict[str, str]:
         return dict(db.execute(_OPEN_KEYS, (self._run, self._run)))
-
-
-def _dismantled(messages: Sequence[Mapping[str, Any]]) -> tuple[list[Any], dict[str, str]]:
-    """The messages with each text replaced by its hash, and the texts by hash."""
-    texts: dict[str, str] = {}
-    outline: list[Any] = []
-    for message in messages:
-        parts: list[Any] = []
-        for part in message["parts"]:
-            if part["type"] == "text":
-                name = _name(part["text"])
-                texts[name] = part["text"]
-                parts.append(name)
-            else:
-                parts.append(part)
-        outline.append([message["role"], parts])
-    return outline, texts
-
-
-def assembled(outline: Sequence[Sequence[Any]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The messages that `_dismantled` took apart; `texts` by hash."""
-    return [
-        {
-            "role": role,
-            "parts": [{"type": "text", "text": texts[part]} if isinstance(part, str) else part for part in parts],
-        }
-        for role, parts in outline
-    ]
-
-
-@lru_cache(maxsize=4096)
-def _name(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

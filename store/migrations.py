@@ -241,6 +241,15 @@ def m0005_views(database: Database) -> None:
             SELECT run, sample, round, agent, step, take, model, kind, (ended_ns - started_ns) / 1000000 AS ms,
                    prompt_tokens, cached_tokens, completion_tokens, attempts, http_status, error, text, endpoint
             FROM calls;
+        CREATE VIEW v_prompts AS
+            SELECT c.run, c.sample, c.round, c.agent, c.step, c.take, m.key AS turn,
+                   json_extract(m.value, '$[0]') AS role,
+                   (SELECT group_concat(piece, '') FROM (
+                       SELECT CASE WHEN t.key = 0 THEN char(10) ELSE '' END || CASE WHEN t.value LIKE '#%'
+                              THEN (SELECT text FROM parts WHERE hash = substr(t.value, 2)) ELSE t.value END AS piece
+                       FROM json_each(m.value, '$[1]') p, json_each(p.value) t
+                       WHERE p.type = 'array' ORDER BY p.key, t.key)) AS text
+            FROM calls c, json_each(c.messages) m;
         CREATE VIEW v_spans AS
             SELECT run, sample, round, take, id, parent, name, kind, started_ns, ended_ns, status, attributes FROM spans
             UNION ALL

@@ -28,10 +28,12 @@ def fetch(db: sqlite3.Connection, kind: type[T], source: str, values: Values = (
     columns = fields(kind)  # type: ignore[arg-type]
     decoders = [column.metadata.get("decode") for column in columns]
     names = ", ".join(column.name for column in columns)
+    # All rows are read before any is decoded: an unfinished statement would keep its snapshot.
+    rows = db.execute(f"SELECT {names} FROM {source}", values).fetchall()  # noqa: S608
     try:
         return [
             kind(*[decode(value) if decode else value for decode, value in zip(decoders, row, strict=True)])
-            for row in db.execute(f"SELECT {names} FROM {source}", values)  # noqa: S608
+            for row in rows
         ]
     except orjson.JSONDecodeError as error:
         raise StoreError(

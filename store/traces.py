@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from .ledger import assembled
 from .lineage import Lineage, Settled, lineages
+from .parts import assembled, hashes
 from .rows import JSON, fetch, snapshot
 
 
@@ -189,7 +189,7 @@ def trace(db: sqlite3.Connection, run: str, sample: str) -> Trace | None:
 
 def _calls(db: sqlite3.Connection, own: Sequence[str]) -> list[Call]:
     calls = fetch(db, Call, "calls WHERE run = ? AND sample = ? ORDER BY started_ns, step", own)
-    names = {part for call in calls for _, parts in call.messages for part in parts if isinstance(part, str)}
+    names = {name for call in calls for name in hashes(call.messages)}
     texts = dict(
         db.execute(
             "SELECT hash, text FROM parts WHERE hash IN (SELECT value FROM json_each(?))",

@@ -86,6 +86,7 @@ class Writer:
                     self._loop.call_soon_threadsafe(self._settle, jobs, outcomes)
             # Everything is committed already: a log that cannot be folded in now is folded in by the next owner.
             with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA busy_timeout=0")  # nor is a reader that stays waited for
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             self._db.close()

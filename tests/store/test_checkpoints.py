@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.runnables import RunnableConfig
-from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, Send, interrupt
-
 from evolgraph.store.checkpoints import Saver
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.store import Store
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, Send, interrupt
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "r/s0"}}
 

@@ -2,10 +2,9 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from langgraph.checkpoint.conformance import checkpointer_test, validate
-
 from evolgraph.store.checkpoints import Saver
 from evolgraph.store.store import Store
+from langgraph.checkpoint.conformance import checkpointer_test, validate
 
 
 @checkpointer_test(name="evolgraph")

@@ -1,11 +1,11 @@
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
 from evolgraph.store.connections import open_for_reading, reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.store import Store
@@ -18,6 +18,11 @@ async def refusal(path: Path) -> StoreError:
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     return caught.value
+
+
+def started(script: str, path: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", script, str(path)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 async def test_a_second_owner_in_the_same_process_is_refused(tmp_path: Path) -> None:
@@ -39,10 +44,7 @@ async def test_a_second_process_is_refused_with_the_owners_pid_and_host(tmp_path
         "        sys.stdin.read()\n"
         "asyncio.run(main())\n"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with child:
+    with started(script, path) as child:
         assert child.stdout
         host = child.stdout.readline().strip()
         error = await refusal(path)
@@ -101,6 +103,17 @@ async def test_readers_cannot_write(tmp_path: Path) -> None:
             db.execute("DELETE FROM runs")
         with pytest.raises(StoreError, match="no such table"):
             await store.read(lambda db: db.execute("SELECT * FROM nowhere"))
+
+
+async def test_a_reader_that_stays_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    with contextlib.ExitStack() as stack:
+        async with asyncio.timeout(5), Store.open(path) as store:
+            db = stack.enter_context(reading(path))
+            db.execute("BEGIN")
+            db.execute("SELECT count(*) FROM runs").fetchone()
+            await store.writer.write([("DELETE FROM runs", ())])
+        assert db.execute("SELECT count(*) FROM runs").fetchone() == (0,)
 
 
 async def test_an_error_in_the_block_passes_and_the_store_is_released(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.store import Store
@@ -24,6 +23,10 @@ def reward(sample: str, round_: int = 0, value: float | None = 0.5) -> dict[str,
 def count(path: Path, table: str = "rewards") -> int:
     with reading(path) as db:
         return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
 
 
 def transactions(path: Path) -> int:
@@ -91,7 +94,7 @@ async def test_lists_and_mappings_are_stored_as_json(tmp_path: Path) -> None:
         assert caught.value.kind == "not-json"
         assert count(path, "runs") == 1
     with reading(path) as db:
-        assert db.execute("SELECT fingerprint ->> '$.prompts[0]' FROM runs").fetchone() == ("ä",)
+        assert db.execute("SELECT json_extract(fingerprint, '$.prompts[0]') FROM runs").fetchone() == ("ä",)
 
 
 async def test_a_cancelled_writer_disturbs_no_other(tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ async def test_closing_writes_what_is_queued_and_folds_the_log_in(tmp_path: Path
         tasks = [asyncio.create_task(store.writer.insert({"rewards": [reward(f"s{n}")]})) for n in range(30)]
         await asyncio.sleep(0)
     await asyncio.gather(*tasks)
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run.db", "run.db.lock"]
+    assert names(tmp_path) == ["run.db", "run.db.lock"]
     assert count(path) == 30
     with pytest.raises(StoreError) as caught:
         await store.writer.insert({"rewards": [reward("late")]})
@@ -179,7 +182,8 @@ def test_a_kill_leaves_a_consistent_store_with_all_that_was_confirmed(tmp_path: 
         from evolgraph.store.store import Store
         async def write(store, lane):
             for n in range(1000000):
-                rows = [dict(run="r", sample=f"{lane}/{n}", round=i, reward=0.1, tokens=1, rewarded_ns=1) for i in (0, 1)]
+                row = dict(run="r", sample=f"{lane}/{n}", reward=0.1, tokens=1, rewarded_ns=1)
+                rows = [row | {"round": 0}, row | {"round": 1}]
                 await store.writer.insert({"rewards": rows})
                 sys.stdout.write(f"{lane}/{n}\\n")
                 sys.stdout.flush()

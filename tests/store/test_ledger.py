@@ -1,0 +1,102 @@
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evolgraph.store.connections import reading
+from evolgraph.store.errors import StoreError
+from evolgraph.store.ledger import Ledger
+from evolgraph.store.parts import assembled, dismantled
+from evolgraph.store.store import Store
+from evolgraph.store.traces import trace
+
+from .conftest import call, seed, settled
+
+
+async def test_a_recorded_reply_is_found_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    made = call("a")
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        assert await ledger.find(made["key"]) is None
+        await ledger.record(made)
+        with sqlite3.connect(path) as db:
+            assert db.execute("SELECT text FROM calls").fetchall() == [(made["text"],)]
+        db.close()
+    async with Store.open(path) as store:
+        found = await Ledger(store, "r").find(made["key"])
+        assert await Ledger(store, "r").find("another key") is None
+        assert await Ledger(store, "another run").find(made["key"]) is None
+    assert found is not None
+    assert {**found} == {name: value for name, value in made.items() if name not in ("messages", "maybe_billed")}
+
+
+async def test_the_first_reply_stays(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        await ledger.record(call("a", text="first"))
+        await ledger.record(call("a", text="second"))
+    with reading(path) as db:
+        assert db.execute("SELECT text FROM calls").fetchall() == [("first",)]
+
+
+async def test_a_failure_without_a_reply_gives_way_to_a_reply(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        for status in (None, 503):
+            await ledger.record(call("a", text=None, kind="server", http_status=status, maybe_billed=1))
+        await ledger.record(call("a"))
+        await ledger.record(call("a", text=None, kind="server", http_status=503))
+    with reading(path) as db:
+        assert db.execute("SELECT kind, http_status, text FROM calls").fetchall() == [("ok", 200, call("a")["text"])]
+
+
+async def test_the_calls_of_settled_samples_are_not_held_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        await ledger.record(call("done"))
+        await ledger.record(call("open"))
+        await store.writer.insert({**seed("done", 0), **settled("done", "reached", 1, 8.0)})
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        assert await ledger.find("done-1-key") is None
+        assert await ledger.find("open-1-key") is not None
+
+
+async def test_texts_are_stored_once(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        for number in range(50):
+            await ledger.record(call("a", number))
+    with reading(path) as db:
+        shared = "SELECT count(*) FROM parts WHERE text LIKE 'You evolve%'"
+        assert db.execute(shared).fetchone() == (1,)
+        found = trace(db, "r", "a")
+    assert found is None  # the sample's own row comes with its first checkpoint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "#not a hash",
+        "short",
+        "long " * 500,
+        '[{"id":"q1","a":{"b":[1]}},\n{"id":"q2"}]\n```\n' * 3,
+        'braces { in } "strings" ,"proposed_boxes":[]}},"evolved":{"id":"#x"}]\n',
+    ],
+)
+def test_texts_are_put_together_as_they_were(text: str) -> None:
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "parts": [{"type": "text", "text": text}, {"type": "image", "path": "a", "sha256": "b"}]},
+        {"role": "assistant", "parts": [{"type": "text", "text": text}, {"type": "text", "text": text}]},
+    ]
+    outline, texts = dismantled(messages)
+    assert assembled(outline, texts) == messages
+    if texts:
+        with pytest.raises(StoreError, match="missing"):
+            assembled(outline, {})
