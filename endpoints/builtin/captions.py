@@ -122,12 +122,11 @@ def understand(caption: str) -> CaptionFacts:
 
 
 def _unit(text: str) -> str:
-    found = re.search(r"\b(?:in|of|as) (%|[a-z]+)\b", text)
-    for match in re.finditer(r"\bin ([a-z]+)|(\bpercent\b|%)", text):
-        word = match.group(1) or match.group(2)
-        if word in _UNITS:
-            return _UNITS[word]
-    return _UNITS.get(found.group(1), "") if found else ""
+    """The unit that is named before the numbers ("rainfall in millimetres: ..."), in its usual short form."""
+    named = re.search(r"\bin ([a-z]+)(?=:)", text)
+    if named:
+        return _UNITS.get(named.group(1), named.group(1))
+    return next((_UNITS[word] for word in re.findall(r"\bin ([a-z]+)|%", text) if word in _UNITS), "")
 
 
 def _series(text: str) -> Series | None:

@@ -48,8 +48,8 @@ def effort(depth: int, objects: int, skills: int) -> float:
 
 
 def subjects(objects: Iterable[str]) -> frozenset[str]:
-    """The things a question is about, comparable: lower case, singular, without the word "bar"."""
-    return frozenset(singular(name.lower().removesuffix(" bar")).strip() for name in objects)
+    """The things a question is about, comparable: lower case, singular, without the word for a chart's mark."""
+    return frozenset(singular(re.sub(r" (?:bar|slice|point)$", "", name.lower())) for name in objects)
 
 
 class Bench:

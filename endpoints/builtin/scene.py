@@ -33,6 +33,7 @@ PARTS: Final[dict[str, BBox]] = {
 """Parts of an image that need no box, by the name a reader would use."""
 _CLEAR_SHARE: Final = 0.6
 _GREY_CHROMA: Final = 10.0
+_FLAT_SHARE: Final = 0.42
 _understand = cache(understand)
 
 
@@ -89,6 +90,14 @@ class Scene:
         pixels = self.images[0].reshape(-1, 3).astype(np.int16)
         return float(np.percentile(pixels.max(axis=1) - pixels.min(axis=1), 98)) < _GREY_CHROMA
 
+    @cached_property
+    def natural(self) -> bool:
+        """Whether the first image has the fine grain of a photograph: few neighbouring pixels are equally bright."""
+        if not self.images:
+            return False
+        steps = np.abs(np.diff(self.images[0].astype(np.int16).sum(axis=2), axis=1))
+        return float((steps < 3).mean()) < _FLAT_SHARE
+
     def named(self, name: str) -> Region | None:
         """The region called `name` (with or without "the"; a label counts when one box has it), or None."""
         key = re.sub(r"^the\s+", "", name.strip(), flags=re.I).lower()
@@ -97,6 +106,11 @@ class Scene:
                 return region
         having = [region for region in self.regions if region.label.lower() == key]
         return having[0] if len(having) == 1 else None
+
+    @property
+    def charted(self) -> bool:
+        """Whether the caption gives the numbers of a chart or table."""
+        return self.facts.series is not None or self.facts.table is not None
 
     @cached_property
     def values(self) -> dict[str, float]:

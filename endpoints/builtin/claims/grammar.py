@@ -19,7 +19,7 @@ _SLOTS: Final = {
     "number": NUMBER,
     "count": rf"\d+|{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))}|no",
     "colour": rf"(?:(?:light|dark|deep|pale|bright)[- ])?(?:[a-z]+-)?(?:{_COLOUR_WORDS}|gray|reddish|bluish|greenish)",
-    "unit": r"(?: (?!times|higher|lower|more|less|of )[a-z%]+)?",
+    "unit": r"(?: (?!times|higher|lower|more|less|of )(?:percentage points|[a-z%]+))?",
     "text": r"[^'\"“”]+(?:'\w[^'\"“”]*)*",
     "any": r".+?",
     "place": r"(?:(?:upper|middle|lower) (?:left|middle|right)|centre|(?:upper|lower|left|right) half)"

@@ -112,6 +112,7 @@ class Exceeds(Claim):
     number: float
     unit: str = ""
     templates: ClassVar = (
+        "the value for {one:name} is {number:number}{unit:unit} higher than the value for {other:name}",
         "{one:name} is {number:number}{unit:unit} higher than {other:name}",
         "{one:name} exceeds {other:name} by {number:number}{unit:unit}",
     )

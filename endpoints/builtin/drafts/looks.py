@@ -9,6 +9,7 @@ from ..colours import NAMES, base_name, compatible
 from ..scene import PARTS, Region, Scene
 from ..words import capital, listed, number_word, plural
 from .draft import Chain, Draft, fineness, in_words, phrasing, sentence
+from .places import told_by_name
 
 _QUARTERS = tuple(name for name in PARTS if name.endswith("quarter"))
 
@@ -42,7 +43,7 @@ def _colour(scene: Scene, region: Region) -> Iterator[Draft]:
     claim = Coloured(region.name, colour)
     chain.refer(box, claim.say())
     place = geometry.ninth(region.bbox)
-    where = f" in the {place} of the image" if place and region.area < 0.3 and " in the " not in region.name else ""
+    where = f" in the {place} of the image" if place and region.area < 0.3 and region.name == region.label else ""
     question = rng.choice(("What colour is the {}{}?", "Which colour does the {}{} have?")).format(region.name, where)
     yield Draft(
         "colour",
@@ -78,7 +79,7 @@ def _named_colour(scene: Scene, noun: str, colour: str) -> Draft:
 
 def _found_by_place(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
     """The colour of the thing that lies furthest to one side."""
-    if len(group) not in {3, 4}:
+    if len(group) not in {3, 4} or told_by_name(group):
         return
     for at, side, last in ((0, "left", False), (0, "right", True), (1, "top", False), (1, "bottom", True)):
         places = [geometry.centre(region.bbox)[at] for region in group]

@@ -73,7 +73,7 @@ def _place(scene: Scene, region: Region) -> Iterator[Draft]:
 
 def _side(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     for side, opposite in (("left", "right"), ("above", "below")):
-        clear = geometry.beside(one.bbox, other.bbox, side)
+        clear = None if one.label == other.label else geometry.beside(one.bbox, other.bbox, side)
         if clear is None:
             continue
         rng = phrasing(scene, "side", side, one.name, other.name)
@@ -106,11 +106,16 @@ def _side(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
 
 def _ordered(group: Sequence[Region], axis: str) -> list[Region] | None:
     at = _AXES[axis][2]
-    if any(_spans(region, at) for region in group):
+    if any(_spans(region, at) for region in group) or told_by_name(group):
         return None
     if not geometry.spaced([geometry.centre(region.bbox)[at] for region in group], geometry.CLEAR_STEP):
         return None
     return sorted(group, key=lambda region: geometry.centre(region.bbox)[at])
+
+
+def told_by_name(group: Sequence[Region]) -> bool:
+    """Whether names such as "left cup" and "right cup" give an order away."""
+    return len({region.label for region in group}) < len(group)
 
 
 def _spans(region: Region, at: int) -> bool:

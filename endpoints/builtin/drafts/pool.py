@@ -18,9 +18,8 @@ def pool(scene: Scene) -> list[Draft]:
     drafts: dict[str, Draft] = {}
     regions = worth_combining(scene)
     groups = pairs_and_more(regions)
-    charted = scene.facts.series is not None
     families = [series(scene), tables(scene), counts(scene)]
-    if not charted:
+    if not scene.charted:
         families += [places(scene, groups), sizes(scene, groups), looks(scene, groups)]
     if not scene.regions and scene.facts.table is None:
         families.append(parts(scene))

@@ -44,11 +44,17 @@ class _Chart:
         self.scene, self.data = scene, data
         self.by_name = dict(zip(data.names, data.values, strict=True))
         self.unit = data.unit
+        self.step = "percentage points" if data.unit == "percent" else data.unit
+        self.what = "chart" if "chart" in scene.caption.lower() else "table"
         self.regions = {name: region for name in data.names if (region := _region(scene, data, name))}
 
     def amount(self, number: float) -> str:
         """The number with its unit."""
         return f"{figure(number)} {self.unit}".strip()
+
+    def apart(self, number: float) -> str:
+        """A difference of two numbers with its unit."""
+        return f"{figure(number)} {self.step}".strip()
 
     def read(self, chain: Chain, names: Sequence[str]) -> None:
         """Finds and reads the entries."""
@@ -90,7 +96,7 @@ class _Chart:
         wrong = [self.amount(value) for other, value in self.by_name.items() if value != self.by_name[name]]
         question = (
             phrasing(self.scene, "value", name)
-            .choice(("Which value does the chart show for {}?", "What is the value for {}?"))
+            .choice((f"Which value does the {self.what} show for {{}}?", "What is the value for {}?"))
             .format(name)
         )
         return self.draft(
@@ -113,7 +119,7 @@ class _Chart:
         for one in order[:rank]:
             chain.read(one, Valued(one, self.by_name[one], self.unit).say())
         chain.think(f"counting down from the highest value, {name} comes {ordinal(rank)}")
-        question = f"Which entry of the chart has the {ordinal(rank)}-highest value, and what is that value?"
+        question = f"Which entry of the {self.what} has the {ordinal(rank)}-highest value, and what is that value?"
         answer = f"{name} has the {ordinal(rank)}-highest value, {self.amount(self.by_name[name])}."
         wrong = [
             f"{other} has the {ordinal(rank)}-highest value, {self.amount(self.by_name[other])}"
@@ -132,13 +138,13 @@ class _Chart:
         difference = self.by_name[high] - self.by_name[low]
         chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", difference)
         question = f"By how much is the value for {high} higher than the value for {low}?"
-        answer = sentence(Exceeds(high, low, round(difference, 2), self.unit).say())
+        answer = sentence(Exceeds(high, low, round(difference, 2), self.step).say())
         wrong = [
-            self.amount(abs(v))
+            self.apart(abs(v))
             for v in (difference + 3, self.by_name[high] + self.by_name[low], difference * 2)
             if round(v, 4) != round(difference, 4)
         ]
-        yield self.draft("gap", [high, low], chain, question, answer, short=self.amount(difference), wrong=wrong)
+        yield self.draft("gap", [high, low], chain, question, answer, short=self.apart(difference), wrong=wrong)
 
     def ratio(self, one: str, other: str) -> Iterator[Draft]:
         """How many times as high one entry is."""
@@ -212,15 +218,15 @@ class _Chart:
         chain.calculate(f"{figure(high)} - {figure(low)}", high - low)
         more = "more" if difference > 0 else "less"
         question = f"Do {listed(rest)} together come to more or to less than {first} alone, and by how much?"
-        answer = f"{listed(rest)} together come to {self.amount(abs(difference))} {more} than {first} alone."
+        answer = f"{listed(rest)} together come to {self.apart(abs(difference))} {more} than {first} alone."
         other = "less" if more == "more" else "more"
         wrong = [
-            f"{self.amount(abs(difference))} {other}",
-            f"{self.amount(abs(difference) + 5)} {more}",
-            f"{self.amount(abs(difference) + 8)} {other}",
+            f"{self.apart(abs(difference))} {other}",
+            f"{self.apart(abs(difference) + 5)} {more}",
+            f"{self.apart(abs(difference) + 8)} {other}",
         ]
         yield self.draft(
-            "against", names, chain, question, answer, short=f"{self.amount(abs(difference))} {more}", wrong=wrong
+            "against", names, chain, question, answer, short=f"{self.apart(abs(difference))} {more}", wrong=wrong
         )
 
     def spread(self) -> Iterator[Draft]:
@@ -233,9 +239,11 @@ class _Chart:
         self.read(chain, [high, low])
         difference = self.by_name[high] - self.by_name[low]
         chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", difference)
-        question = "Which entries of the chart are the highest and the lowest, and how far apart are their values?"
-        exceeds = Exceeds(high, low, round(difference, 2), self.unit)
-        answer = f"{high} is the highest and {low} the lowest. {sentence(exceeds.say())}"
+        question = (
+            f"Which entries of the {self.what} are the highest and the lowest, and how far apart are their values?"
+        )
+        exceeds = Exceeds(high, low, round(difference, 2), self.step)
+        answer = f"{high} has the highest value and {low} the lowest. {sentence(exceeds.say())}"
         yield self.draft("spread", [high, low], chain, question, answer)
         if min(self.by_name.values()) < 0 or self.unit == "percent":
             return
@@ -270,15 +278,15 @@ class _Chart:
         chain.calculate(f"{figure(max(first, second))} - {figure(min(first, second))}", abs(first - second))
         more, less = (sides[0], sides[1]) if first > second else (sides[1], sides[0])
         question = f"Which add up to more, {listed(sides[0])} or {listed(sides[1])}, and by how much?"
-        answer = f"{listed(more)} add up to {self.amount(abs(first - second))} more than {listed(less)}."
+        answer = f"{listed(more)} add up to {self.apart(abs(first - second))} more than {listed(less)}."
         yield self.draft(
             "halves of series",
             names,
             chain,
             question,
             answer,
-            short=self.amount(abs(first - second)),
-            wrong=[self.amount(abs(first - second) + by) for by in (6, 10, 15)],
+            short=self.apart(abs(first - second)),
+            wrong=[self.apart(abs(first - second) + by) for by in (6, 10, 15)],
         )
 
     def threshold(self, name: str) -> Iterator[Draft]:
@@ -290,7 +298,7 @@ class _Chart:
         for one in (name, *above):
             chain.read(one, Valued(one, self.by_name[one], self.unit).say())
         chain.calculate(" + ".join("1" for _ in above), len(above))
-        question = f"How many entries of the chart have a higher value than {name}, and which ones are they?"
+        question = f"How many entries of the {self.what} have a higher value than {name}, and which ones are they?"
         answer = f"{number_word(len(above)).capitalize()} entries are higher than {name}: {listed(above)}."
         yield self.draft("threshold", (name, *above), chain, question, answer)
 
@@ -309,7 +317,7 @@ class _Chart:
             what = region.label.split()[-1]
             if len(set(colours.values())) == 2:
                 question = (
-                    f"One {what} of the chart differs from all others in colour. Which one is it, what colour is "
+                    f"One {what} of the {self.what} differs from all others in colour. Which one is it, what colour is "
                     "it, and what is its value?"
                 )
                 answer = f"It is the {region.name}: it is {colour} and stands for {self.amount(self.by_name[name])}."

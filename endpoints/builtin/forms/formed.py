@@ -25,7 +25,12 @@ _BY_SCENE: Final = (
     special.text_translation,
 )
 _CHARTLESS: Final = frozenset(
-    {choosing.missing_object_selection, telling.coreference_resolution, special.relative_distance}
+    {
+        choosing.missing_object_selection,
+        telling.coreference_resolution,
+        telling.creative_content_generation,
+        special.relative_distance,
+    }
 )
 
 
@@ -37,7 +42,7 @@ def formed(scene: Scene, drafts: Sequence[Draft], regions: Sequence[Region], rng
                 yield shaped
     yield from _matched(scene, drafts, rng)
     for make in _BY_SCENE:
-        if scene.facts.series is None or make not in _CHARTLESS:
+        if not scene.charted or make not in _CHARTLESS:
             yield from make(scene, regions, rng)
 
 

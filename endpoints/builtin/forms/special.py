@@ -63,6 +63,7 @@ _STYLES: Final = (
     "a pie chart",
     "a table",
     "a silhouette drawing",
+    "a coloured drawing",
 )
 _ARTS: Final = ("silhouette", "oil painting", "watercolour", "pencil sketch", "collage")
 
@@ -71,6 +72,7 @@ def _style(scene: Scene) -> tuple[str, str] | None:
     """The kind of image and what shows it, from the caption's words and the pixels; None when they do not tell."""
     text = scene.caption.lower()
     for word, style, sign in (
+        ("horizontal bar chart", "a horizontal bar chart", "bars of different lengths stand for the values"),
         ("bar chart", "a bar chart", "bars of different heights stand for the values"),
         ("line chart", "a line chart", "a line joins the values"),
         ("pie chart", "a pie chart", "slices of a disc stand for the values"),
@@ -80,13 +82,18 @@ def _style(scene: Scene) -> tuple[str, str] | None:
             return style, sign
     if re.search(r"\ba table\b (?:titled|of|lists|shows)", text):
         return "a table", "texts and numbers stand in rows and columns"
-    if "photograph" not in text and not {"portrait", "animal", "food", "outdoor", "technology", "astronomy"} & set(
-        scene.topic
-    ):
+    if re.search(r"\b(?:drawing|simple picture)\b", text) and not scene.natural:
+        return "a coloured drawing", "its shapes are filled with even colours and lack natural detail"
+    if "photograph" not in text and not scene.natural:
         return None
     if scene.grey:
         return "a black-and-white photograph", "it shows natural detail, but only shades of grey"
     return "a colour photograph", "it shows natural detail in many clear hues"
+
+
+def _other_styles(style: str) -> list[str]:
+    """The styles that exclude this one."""
+    return [other for other in _STYLES if other != style and not ("drawing" in style and "drawing" in other)]
 
 
 def image_style_classification(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -95,7 +102,7 @@ def image_style_classification(scene: Scene, regions: Sequence[Region], rng: ran
     if found is None:
         return
     style, sign = found
-    options = [style, *rng.sample([other for other in _STYLES if other != style], 3)]
+    options = [style, *rng.sample(_other_styles(style), 3)]
     rng.shuffle(options)
     letter = "ABCD"[options.index(style)]
     chain = Chain("Context Understanding")
@@ -247,7 +254,7 @@ def relative_distance(scene: Scene, regions: Sequence[Region], rng: random.Rando
 
 def text_detection(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
     """The title: what it says, how many words it has, and whether it holds a number."""
-    if not scene.facts.quoted or not re.search(r"\b(?:titled|title)\b", scene.caption):
+    if not scene.facts.quoted or not re.search(r"\b(?:titled|title|chart)\b", scene.caption):
         return
     title = scene.facts.quoted[0]
     words = re.findall(r"[^\s,;:]+", title)

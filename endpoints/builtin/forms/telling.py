@@ -3,11 +3,13 @@
 import random
 import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from .. import geometry
 from ..claims.looks import Coloured, Larger
 from ..claims.places import Beside, Ordered, Placed
 from ..drafts.draft import Chain, Draft, fineness, in_words, merged, sentence, with_form
+from ..drafts.places import told_by_name
 from ..scene import Region, Scene
 from ..words import capital, listed, number_word
 
@@ -70,8 +72,8 @@ def ordered_names(
 ) -> Iterator[tuple[list[Region], str, tuple[tuple[str | None, str], ...]]]:
     """Sets of three to five regions in a clear order, the direction, and the steps that show it."""
     for size in (3, 4, 5):
-        for start in range(max(0, len(regions) - size + 1)):
-            group = list(regions[start : start + size])
+        groups = [list(group) for group in combinations(regions, size) if not told_by_name(group)]
+        for group in groups[:: max(1, len(groups) // 4)]:
             for at, direction in ((0, "from left to right"), (1, "from top to bottom")):
                 places = [geometry.centre(region.bbox)[at] for region in group]
                 if not geometry.spaced(places, geometry.CLEAR_STEP):
@@ -116,6 +118,7 @@ def _ranked_values(scene: Scene, rng: random.Random) -> Iterator[Draft]:
     data = scene.facts.series
     if data is None:
         return
+    what = "chart" if "chart" in scene.caption.lower() else "table"
     for count in (3, 4):
         order = sorted(zip(data.names, data.values, strict=True), key=lambda entry: -entry[1])
         if (
@@ -130,7 +133,7 @@ def _ranked_values(scene: Scene, rng: random.Random) -> Iterator[Draft]:
         answer = "; ".join(f"{name}={value:g}" for name, value in order[:count])
         chain.think(f"from the highest down, with an equals sign and semicolons: {answer}")
         question = (
-            f"List the {number_word(count)} entries of the chart with the highest values, highest first. "
+            f"List the {number_word(count)} entries of the {what} with the highest values, highest first. "
             "Write each as NAME=VALUE without a unit, separated by semicolons, and nothing else."
         )
         yield Draft(
