@@ -122,10 +122,11 @@ def _distinct(qas: tuple[QA, ...]) -> tuple[QA, ...]:
 def write_mmevol(rows: Iterable[Evolved]) -> Iterator[dict[str, Any]]:
     """One JSON object a sample, in order: the seeds as version 0 and what round K accepted as version K."""
     for number, row in enumerate(rows):
-        yield _row(row, number)
+        yield to_row(row, number)
 
 
-def _row(row: Evolved, number: int) -> dict[str, Any]:
+def to_row(row: Evolved, number: int) -> dict[str, Any]:
+    """`row` as a JSON object; `number` is its place in the file, counted from 0, which makes its `hash_id`."""
     sample = row.sample
     image = _image(sample)
     versions = (tuple(ScoredQA(qa) for qa in sample.qas), *row.generations)

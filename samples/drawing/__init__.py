@@ -1,0 +1,1 @@
+"""Draws pictures whose contents are known exactly: scenes, charts and tables."""
