@@ -6,9 +6,8 @@ from typing import Final
 
 from .answers import stated
 from .claims.numbers import evaluate
-from .claims.parsing import parse
 from .colours import NAMES
-from .reading import BOX, QUOTED, Posed, numbers, tokens
+from .reading import BOX, QUOTED, Posed, claims_in, numbers, tokens
 from .scene import Scene
 from .truth import Fault
 from .words import plural, singular
@@ -77,10 +76,18 @@ def _told_in_question(evolved: Posed) -> bool:
     reply = re.sub(r"^(?:yes|no)\b[,. ]*", "", evolved.reply.strip(), flags=re.IGNORECASE)
     core = _core(reply) - tokens(asking)
     if re.match(r"(?:yes|no)\b", evolved.reply.strip(), re.IGNORECASE):
-        return bool(set(stated(asking)) & {claim for sentence in told for claim in parse(sentence)})
-    if told and core and core <= tokens(" ".join(told)):
+        return bool(set(stated(asking)) & {claim for sentence in told for claim in claims_in(sentence)})
+    if told and _gives(" ".join(told), reply, core):
         return True
     return not core and not told and _echoes(asking, reply)
+
+
+def _gives(told: str, reply: str, core: frozenset[str]) -> bool:
+    """Whether a statement holds what the answer claims, or all of its words."""
+    said = tokens(BOX.sub(" ", reply))
+    if (core and core <= tokens(told)) or (said and said <= tokens(told)):
+        return True
+    return bool(set(claims_in(reply)) & set(claims_in(told)))
 
 
 def _plain(evolved: Posed) -> str:

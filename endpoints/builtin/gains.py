@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
 from ...samples.vocabulary import FORMS
 from . import geometry
 from .reading import BOX, Posed, tokens
 from .scene import Region, Scene
-from .scoring import Complexity, complexity, useful_steps
+from .scoring import Complexity
 from .words import plural
 
 _COPY: Final = 0.9
@@ -16,22 +17,30 @@ _NO_EASIER: Final = 0.5
 """How far a form may fall below its parent's exact score and still count as no easier: less than one point."""
 
 
-def shortfall(scene: Scene, direction: str, parent: Posed, evolved: Posed, others: tuple[Posed, ...]) -> str | None:
-    """Why the evolved question did not gain what `direction` aims at, or None when it did.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and the one evolved from it, with what each takes; `others` are the sample's further questions."""
 
-    `others` are the further questions of the sample: what they ask is nothing new.
-    """
-    if any(_copies(evolved, known) for known in (parent, *others)):
+    direction: str
+    parent: Posed
+    evolved: Posed
+    others: tuple[Posed, ...]
+    before: Complexity
+    after: Complexity
+
+
+def shortfall(scene: Scene, pair: Pair) -> str | None:
+    """Why the evolved question did not gain what its direction aims at, or None when it did."""
+    if any(_copies(pair.evolved, known) for known in (pair.parent, *pair.others)):
         return "it asks again what is asked already"
-    before, after = complexity(parent.row), complexity(evolved.row)
-    match direction:
+    match pair.direction:
         case "reasoning":
-            return _deeper(before, after)
+            return _deeper(pair.before, pair.after)
         case "perception":
-            return _finer(scene, parent, evolved, others)
+            return _finer(scene, pair)
         case "interaction":
-            return _other_form(before, after)
-    return None if after.exact >= before.exact - _NO_EASIER else "it is easier than its parent"
+            return _other_form(pair.before, pair.after)
+    return None if pair.after.exact >= pair.before.exact - _NO_EASIER else "it is easier than its parent"
 
 
 def _copies(evolved: Posed, known: Posed) -> bool:
@@ -66,15 +75,16 @@ def _other_form(before: Complexity, after: Complexity) -> str | None:
     return None if after.exact >= before.exact - _NO_EASIER else "the new form is easier"
 
 
-def _finer(scene: Scene, parent: Posed, evolved: Posed, others: tuple[Posed, ...]) -> str | None:
+def _finer(scene: Scene, pair: Pair) -> str | None:
     """Finer: a thing that no question touched, a rarer or smaller one, or words for a detail that no question had."""
-    asked = " ".join(other.question + " " + other.answer for other in (parent, *others))
+    parent, evolved = pair.parent, pair.evolved
+    asked = " ".join(other.question + " " + other.answer for other in (parent, *pair.others))
     mine, theirs = _touched(scene, evolved), _touched(scene, parent)
     if any(region not in _touched_by_text(scene, asked) for region in mine):
         return None
     if mine and (not theirs or _rarity(scene, mine) > _rarity(scene, theirs)):
         return None
-    fresh = tokens(f"{evolved.question} {' '.join(useful_steps(evolved.row))}") - tokens(f"{asked} {parent.work}")
+    fresh = tokens(f"{evolved.question} {' '.join(pair.after.useful)}") - tokens(f"{asked} {parent.work}")
     return None if len(fresh) >= 2 else "it looks at nothing rarer and nothing finer than the questions before"
 
 

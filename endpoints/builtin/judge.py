@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .asking import doubts, giveaways
-from .gains import shortfall
+from .gains import Pair, shortfall
 from .reading import Posed, posed
 from .scene import Scene
 from .scoring import Complexity, complexity
@@ -45,9 +45,10 @@ def _verdict(
     shown, found = plausible(look(proposed), evolved)
     scene = look([*proposed, *shown])
     found += [*faults(scene, evolved, parent), *doubts(scene, evolved), *giveaways(scene, evolved)]
-    if missing := shortfall(scene, str(pair.get("direction", "")), parent, evolved, others):
+    before, after = complexity(parent), complexity(evolved)
+    both = Pair(str(pair.get("direction", "")), parent, evolved, others, before, after)
+    if missing := shortfall(scene, both):
         found.append(Fault("improved", missing))
-    before, after = complexity(parent.row), complexity(evolved.row)
     fallen = {fault.flag for fault in found}
     return {
         "id": str(pair.get("id", "")),

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from ...samples.vocabulary import OPEN, normalise_form
+from ...samples.vocabulary import OPEN, normalise_form, normalise_skill
+from .claims.grammar import Claim
+from .claims.parsing import parse
 from .geometry import BBox
 from .words import number_of, singular
 
@@ -31,6 +33,7 @@ IDLE: Final = frozenset(_WORDS.split())
 Row = Mapping[str, Any]
 
 
+@lru_cache(8192)
 def tokens(text: str) -> frozenset[str]:
     """The words, numbers and result names that carry content; number words as figures, nouns in the singular."""
     found: set[str] = set()
@@ -45,6 +48,13 @@ def tokens(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(8192)
+def claims_in(text: str) -> tuple[Claim, ...]:
+    """The claims that a text states, also behind a colon ("So it holds: The cup ...") and before ", and their ..."."""
+    apart = re.sub(r", (?:and|so|with|but) (?=(?:their|its|it|they|both)\b)", ". It: ", text)
+    return tuple(parse(re.sub(r": (?=[A-Z])", ". ", apart)))
+
+
 def numbers(text: str) -> list[float]:
     """The numbers in a text outside of boxes, in figures or in words ("one" is no number but a pronoun)."""
     plain = re.sub(r"[a-z]+_\d+", " ", BOX.sub(" ", text), flags=re.IGNORECASE)
@@ -55,16 +65,16 @@ def numbers(text: str) -> list[float]:
 
 @dataclass(frozen=True)
 class Posed:
-    """One question of a pair. `choices` are texts by letter; `steps` are (manipulation, description)."""
+    """One question of a pair. `skills` are those claimed, normalised; `steps` are (manipulation, description)."""
 
     id: str
     objects: tuple[str, ...]
+    skills: frozenset[str]
     form: str
     question: str
     steps: tuple[tuple[str, str], ...]
     answer: str
     proposed: tuple[tuple[str, BBox], ...]
-    row: Row
 
     @cached_property
     def choices(self) -> dict[str, str]:
@@ -128,12 +138,12 @@ def posed(row: Row) -> Posed:
     return Posed(
         id=str(row.get("id") or ""),
         objects=tuple(str(name) for name in _list(row.get("objects"))),
+        skills=frozenset(filter(None, (normalise_skill(str(skill)) for skill in _list(row.get("skills"))))),
         form=normalise_form(str(row.get("form") or "")) or OPEN,
         question=str(row.get("question") or ""),
         steps=tuple((str(step.get("manipulation") or ""), str(step.get("description") or "")) for step in steps),
         answer=str(row.get("answer") or ""),
         proposed=tuple((str(box.get("label") or ""), _corners(box.get("bbox"))) for box in proposed),
-        row=row,
     )
 
 

@@ -16,12 +16,12 @@ are then compared. The score depends on the question alone, so it is the same on
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from ...samples.vocabulary import OPEN, normalise_form, normalise_skill
-from .reading import BOX, CHOICE, RESULT_NAME, tokens
+from ...samples.vocabulary import OPEN
+from .reading import BOX, RESULT_NAME, Posed, tokens
 from .words import number_of, singular
 
 _STEP: Final = 0.5
@@ -79,19 +79,23 @@ _FORMS: Final = {
     "rationales_generation": 0.8,
 }
 
-Row = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
     """What a question takes: the parts of the formula above."""
 
-    steps: int
+    useful: tuple[str, ...]
+    """The useful steps, each as "manipulation description"."""
     work: float
     abilities: tuple[str, ...]
     extent: int
     compares: bool
     form: str
+
+    @property
+    def steps(self) -> int:
+        """How many steps are useful."""
+        return len(self.useful)
 
     @property
     def exact(self) -> float:
@@ -107,28 +111,26 @@ class Complexity:
         return max(1, min(10, math.floor(self.exact + 0.5)))
 
 
-def complexity(row: Row) -> Complexity:
-    """What the question in `row` (its plain JSON) takes."""
-    question, answer = str(row.get("question", "")), str(row.get("answer", ""))
-    steps = useful_steps(row)
-    work = " ".join([question, answer, *steps])
+def complexity(question: Posed) -> Complexity:
+    """What `question` takes."""
+    steps = useful_steps(question)
+    work = " ".join([question.question, question.answer, *steps])
     efforts = [_FINDING_A_BOX if step.lower().startswith("grounding") else _STEP for step in steps]
     return Complexity(
-        steps=len(steps),
+        useful=tuple(steps),
         work=min(sum(efforts), _MOST_WORK),
-        abilities=_abilities(row, question, work),
-        extent=_extent(row, question, answer, work),
-        compares=bool(_COMPARES.search(" ".join([question.partition("\n")[0], *steps]))),
-        form=normalise_form(str(row.get("form", ""))) or OPEN,
+        abilities=_abilities(question, work),
+        extent=_extent(question, work),
+        compares=bool(_COMPARES.search(" ".join([question.question.partition("\n")[0], *steps]))),
+        form=question.form,
     )
 
 
-def useful_steps(row: Row) -> list[str]:
+def useful_steps(posed: Posed) -> list[str]:
     """The steps, each as "manipulation description", on which the answer rests; in their order."""
     # What a choice says is nothing known: finding which one holds is the work.
-    question = tokens(CHOICE.sub("", str(row.get("question", ""))))
-    answer = tokens(str(row.get("answer", "")))
-    texts = [_step_text(step) for step in row.get("steps") or ()]
+    question, answer = tokens(posed.stem), tokens(posed.answer)
+    texts = [f"{manipulation} {description}".strip() for manipulation, description in posed.steps]
     novel = _novelties(question, texts)
     patterns = Counter(_pattern(text, question | answer) for text in texts)
     needed, useful = set(answer), list[str]()
@@ -136,7 +138,7 @@ def useful_steps(row: Row) -> list[str]:
         text, own = texts[index], tokens(texts[index])
         new = {token for token in novel[index] if not RESULT_NAME.fullmatch(token)}
         if not useful:
-            used = _meets(own, answer) and (bool(new) or text not in texts[:index])
+            used = _meets(own, answer) and (bool(new) or _bare(text) not in map(_bare, texts[:index]))
         else:
             alike = patterns[_pattern(text, question | answer)] > 1 and bool(own & (question | answer))
             used = bool(new) and (_meets(novel[index], needed) or _finds_thing(text, question | needed) or alike)
@@ -144,6 +146,11 @@ def useful_steps(row: Row) -> list[str]:
             useful.append(text)
             needed |= own
     return useful[::-1]
+
+
+def _bare(text: str) -> str:
+    """A step without its running numbers, by which a repeated one is known."""
+    return re.sub(r"[a-z]+_\d+", "", text.lower())
 
 
 def _novelties(question: frozenset[str], texts: Sequence[str]) -> list[frozenset[str]]:
@@ -177,28 +184,23 @@ def _pattern(text: str, names: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in words if singular(word) not in names)
 
 
-def _step_text(step: Any) -> str:
-    if not isinstance(step, Mapping):
-        return ""
-    return f"{step.get('manipulation') or ''} {step.get('description') or ''}".strip()
-
-
-def _abilities(row: Row, question: str, work: str) -> tuple[str, ...]:
+def _abilities(question: Posed, work: str) -> tuple[str, ...]:
     """The abilities that the question or its useful work shows; of the three that no wording shows, one if claimed."""
-    claimed = {normalise_skill(str(skill)) for skill in row.get("skills") or ()}
-    shown = [ability for ability, pattern in _SHOWS.items() if pattern.search(question)]
-    shown += [a for a, pattern in _SHOWS.items() if a in claimed and a not in shown and pattern.search(work)]
-    soft = next((ability for ability in _SOFT if ability in claimed), None)
+    shown = [ability for ability, pattern in _SHOWS.items() if pattern.search(question.question)]
+    shown += [a for a, pattern in _SHOWS.items() if a in question.skills and a not in shown and pattern.search(work)]
+    soft = next((ability for ability in _SOFT if ability in question.skills), None)
     return (*shown, soft) if soft else tuple(shown)
 
 
-def _extent(row: Row, question: str, answer: str, work: str) -> int:
+def _extent(question: Posed, work: str) -> int:
     """How many objects are involved, 1 to 64: distinct boxes cited, objects named in the work, or things counted."""
     text = work.lower()
     boxes = len({re.sub(r"\s", "", box) for box in BOX.findall(work)})
-    names = {str(name).lower().strip() for name in row.get("objects") or ()} - {""}
+    names = {name.lower().strip() for name in question.objects} - {""}
     named = sum(singular(name) in text for name in names)
-    counted, read = 0, "OCR" in {normalise_skill(str(skill)) for skill in row.get("skills") or ()}
-    if not read and re.search(r"\bhow many\b|\bnumber of\b", question, re.IGNORECASE):
-        counted = max((number for token in tokens(answer) if (number := number_of(token)) is not None), default=0)
+    counted = 0
+    if "OCR" not in question.skills and re.search(r"\bhow many\b|\bnumber of\b", question.question, re.IGNORECASE):
+        counted = max(
+            (number for token in tokens(question.answer) if (number := number_of(token)) is not None), default=0
+        )
     return min(max(boxes, named, counted, 1), 64)

@@ -12,10 +12,10 @@ from .answers import answer_claims
 from .claims.grammar import Claim
 from .claims.looks import Coloured
 from .claims.numbers import Counted, evaluate
-from .claims.parsing import parse
 from .claims.places import Located
 from .colours import NAMES, base_name, compatible
-from .reading import BOX, QUOTED, Posed, box_of, numbers, tokens
+from .measures import misplaced
+from .reading import BOX, QUOTED, Posed, box_of, claims_in, numbers, tokens
 from .scene import PARTS, Region, Scene
 from .words import number_word, plural, singular
 
@@ -24,6 +24,11 @@ _WHOLE: Final = frozenset(
 )
 _NAMING: Final = ("name", "one", "other", "anchor", "inner", "outer", "label", "names")
 _TEXTS: Final = ("title", "heading", "text", "label", "caption", "word")
+_LETTER: Final = re.compile(r"\b(?:[Rr]egion|[Cc]hoice|[Oo]nly|so|[Tt]herefore) ([A-H])\b")
+_SHOWS: Final = re.compile(r"\b(?:shows|holds|contains|frames) the ([^?,]+?)\?", re.IGNORECASE)
+_AMOUNT: Final = re.compile(
+    r"\bhow (?:many|much)\b|\bwhat (?:is the (?:total|sum|mean|average|difference)|percentage|share)\b", re.I
+)
 _IN_ALL: Final = ("altogether", "in total", "in all", "together")
 _COLOURS: Final = "|".join(NAMES)
 _HYPHENED: Final = r"[a-z]+(?:-[a-z]+)?"
@@ -44,6 +49,7 @@ def faults(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
     yield from _boxes(scene, evolved)
     yield from _calculations(evolved)
     yield from _claims(scene, evolved, parent)
+    yield from _placed(scene, evolved)
     yield from _answer(scene, evolved, parent)
     yield from _presumed(scene, evolved)
     yield from _objects(scene, evolved, parent)
@@ -89,28 +95,46 @@ def _calculations(evolved: Posed) -> Iterator[Fault]:
 
 
 def _says(said: list[float], value: float) -> bool:
-    """Whether one of the numbers is `value`, exactly or rounded."""
-    return any(abs(number - value) <= max(0.0051, 0.006 * abs(value)) for number in said)
+    """Whether one of the numbers is `value`: exactly where both are whole, else up to rounding."""
+    return any(
+        number == value
+        if number.is_integer() and value.is_integer()
+        else abs(number - value) <= max(0.0051, 0.006 * abs(value))
+        for number in said
+    )
 
 
 def _claims(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
-    told = tokens(f"{scene.caption} {parent.question} {parent.answer} {parent.work}")
-    stated = [claim for text in (*(d for _, d in evolved.steps), evolved.answer) for claim in parse(text)]
+    told = [tokens(line) for line in re.split(r"(?<=[.!?])\s+", f"{scene.caption} {parent.work} {parent.answer}")]
+    told.append(tokens(f"{parent.question} {parent.answer}"))
+    texts = (*(description for _, description in evolved.steps), evolved.answer)
+    stated = [claim for text in texts for claim in claims_in(text)]
     for claim in dict.fromkeys(stated):
         verdict = claim.check(scene)
         if verdict is True or (verdict is None and _says_nothing_new(claim)):
             continue
-        if missing := next((name for name in _named(claim) if not _exists(scene, name, parent)), None):
+        if (
+            (things := [getattr(claim, name, None) for name in ("one", "other")])
+            and things[0]
+            and things[0] == things[1]
+        ):
+            yield Fault("correct", f"it compares the {things[0]} with itself")
+        elif missing := next((name for name in _named(claim) if not _exists(scene, name, parent)), None):
             yield Fault("grounded", f"there is no {missing} among the boxes, in the caption or in the parent")
         elif verdict is False:
             yield Fault("grounded" if isinstance(claim, Located) else "correct", _refuted(scene, claim))
-        elif not _values(claim) <= told:
+        elif not any(_values(claim) <= line for line in told):
             yield Fault("correct", f'"{claim.say()}" can be told neither from the image nor from the facts')
 
 
 def _values(claim: Claim) -> frozenset[str]:
     """The words and numbers that a claim puts in its slots."""
     return tokens(" ".join(str(getattr(claim, field.name)) for field in fields(claim)))
+
+
+def _placed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+    for text in (*(description for _, description in evolved.steps), evolved.answer):
+        yield from (Fault("correct", reason) for reason in misplaced(scene, text))
 
 
 def _says_nothing_new(claim: Claim) -> bool:
@@ -167,7 +191,7 @@ def _presumed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
     for sentence in re.split(r"(?<=[.!?])\s+|\n", said):
         if sentence.rstrip().endswith("?") or "__" in sentence:
             continue
-        for claim in parse(sentence):
+        for claim in claims_in(sentence):
             if claim.check(scene) is False:
                 yield Fault("grounded", _refuted(scene, claim))
     for label in {region.label for region in scene.regions}:
@@ -196,6 +220,8 @@ def _answer(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
             yield Fault("correct", _refuted(scene, claim))
     if evolved.chosen and (better := _better_choice(evolved)):
         yield Fault("correct", f"the steps lead to choice {better}, not to {evolved.chosen}")
+    yield from _asked_thing(scene, evolved)
+    yield from _last_result(evolved)
     yield from _unsupported(scene, evolved, parent)
 
 
@@ -214,6 +240,9 @@ def _better_choice(evolved: Posed) -> str | None:
     """Another choice whose own words the last step uses, while it uses none of the chosen one's."""
     if not evolved.steps or not evolved.chosen:
         return None
+    named = [letter for letter in _LETTER.findall(evolved.steps[-1][1]) if letter in evolved.choices]
+    if named and evolved.chosen not in named:
+        return named[-1]
     last = tokens(evolved.steps[-1][1])
     words = {letter: tokens(text) for letter, text in evolved.choices.items()}
     shared = frozenset.intersection(*words.values())
@@ -223,10 +252,37 @@ def _better_choice(evolved: Posed) -> str | None:
     return next((letter for letter, own in words.items() if own - shared and own - shared <= last), None)
 
 
+def _asked_thing(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+    """A region that is not that of the thing asked for, and a thing called missing that is there."""
+    asked = _SHOWS.search(evolved.stem)
+    region = scene.named(asked.group(1)) if asked else None
+    if region and BOX.fullmatch(evolved.reply.strip()) and scene.boxed_as(box_of(evolved.reply.strip())) is not region:
+        yield Fault("correct", f"the chosen region is not that of the {region.name}")
+    if re.search(
+        r"\b(?:missing from|not (?:in|to be seen in|shown in|present in)) the image\b", evolved.stem, re.IGNORECASE
+    ):
+        there = singular(re.sub(r"^(?:the|an?)\s+", "", evolved.reply.strip(" .").lower()))
+        if scene.named(there) or scene.with_label(there):
+            yield Fault("correct", f"the {there} is not missing, it is boxed")
+
+
+def _last_result(evolved: Posed) -> Iterator[Fault]:
+    """An amount is asked for, and the answer gives numbers, but not the one that the last step works out."""
+    if (
+        not evolved.steps
+        or not evolved.steps[-1][0].lower().startswith("calculate")
+        or not _AMOUNT.search(evolved.stem)
+    ):
+        return
+    said, found = numbers(evolved.reply), numbers(evolved.steps[-1][1])
+    if said and found and not _says(said, found[-1]) and not any(_rounded(found[-1:], number) for number in said):
+        yield Fault("correct", f"the last step works out {found[-1]:g}, which the answer does not say")
+
+
 def _unsupported(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
     """A number or colour in the answer that neither the steps nor the facts give."""
     given = f"{evolved.work} {scene.caption} {parent.answer} {evolved.stem}"
-    proven = " ".join(claim.say() for claim in parse(evolved.reply) if claim.check(scene))
+    proven = " ".join(claim.say() for claim in claims_in(evolved.reply) if claim.check(scene))
     proven += " ".join(claim.say() for claim in answer_claims(evolved.stem, evolved.reply) if claim.check(scene))
     for number in numbers(evolved.reply):
         counted = any(len(scene.with_label(region.label)) == number for region in scene.regions)
@@ -236,6 +292,12 @@ def _unsupported(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]
             and not counted
         ):
             yield Fault("correct", f"the answer says {number:g}, which no step finds and no fact gives")
+    spoken = f"{evolved.question} {evolved.work} {' '.join(m for m, _ in evolved.steps)}".lower()
+    for region in scene.regions if evolved.steps else ():
+        alone = len(scene.with_label(region.label)) == 1
+        known = (region.label if alone else region.name).lower() in spoken
+        if not known and re.search(rf"\bthe {re.escape(region.name.lower())}\b", evolved.reply.lower()):
+            yield Fault("correct", f"the answer speaks of the {region.name}, of which question and steps say nothing")
     words = set(re.findall(_HYPHENED, f"{given} {proven}".lower()))
     for colour in set(re.findall(_HYPHENED, evolved.reply.lower())) - words:
         if base_name(colour) and not any(compatible(colour, word) for word in words if base_name(word)):
