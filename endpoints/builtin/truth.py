@@ -275,6 +275,8 @@ def _last_result(evolved: Posed) -> Iterator[Fault]:
     ):
         return
     said, found = numbers(evolved.reply), numbers(evolved.steps[-1][1])
+    if re.search(r"\bone\b", evolved.reply, re.IGNORECASE):
+        said.append(1.0)
     if said and found and not _says(said, found[-1]) and not any(_rounded(found[-1:], number) for number in said):
         yield Fault("correct", f"the last step works out {found[-1]:g}, which the answer does not say")
 

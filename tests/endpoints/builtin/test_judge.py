@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from evolgraph.endpoints.builtin.judge import judge
 from evolgraph.endpoints.builtin.reading import posed
 from evolgraph.endpoints.builtin.scene import Scene
@@ -105,20 +104,24 @@ def without(text: str, wrong: str, evolved: dict[str, Any]) -> dict[str, Any]:
 
 DEFECTS = {
     "invented box": (without("[0.050, 0.200, 0.250, 0.800]", "[0.100, 0.300, 0.500, 0.600]", DEEPER), "grounded"),
-    "another thing's box": (without("[0.050, 0.200, 0.250, 0.800]", "[0.550, 0.300, 0.950, 0.700]", DEEPER), "grounded"),
+    "another's box": (without("[0.050, 0.200, 0.250, 0.800]", "[0.550, 0.300, 0.950, 0.700]", DEEPER), "grounded"),
     "invented object": (DEEPER | {"objects": ["cup", "umbrella"]}, "grounded"),
-    "object in a step": (qa("What is beside the cup?", "The plate.", (None, "The umbrella is to the left of the plate.")), "grounded"),
+    "object in a step": (
+        qa("What is beside the cup?", "The plate.", (None, "The umbrella is to the left of the plate.")), "grounded"
+    ),
     "colour in the question": (qa("Where is the green cup?", "On the left."), "grounded"),
     "empty proposed box": (
         DEEPER | {"proposed_boxes": [{"label": "fork", "bbox": [0.3, 0.02, 0.5, 0.12]}]}, "grounded"
     ),
     "wrong count": (FINER | {"answer": "There are five coins."}, "correct"),
     "wrong short count": (qa("How many coins are there?", "Five."), "correct"),
-    "wrong colour": (qa("What colour is the plate?", "The plate is yellow.", (None, "The plate is yellow.")), "correct"),
+    "wrong colour": (qa("What colour is the plate?", "It is.", (None, "The plate is yellow.")), "correct"),
     "wrong short colour": (qa("What colour is the plate?", "Yellow."), "correct"),
     "wrong yes": (qa("Is the cup to the right of the plate?", "Yes."), "correct"),
     "wrong sum": (without("= 0.6,", "= 0.8,", DEEPER), "correct"),
-    "wrong expression": (DEEPER | {"steps": [{"manipulation": "Calculate_1(2 * 7)->res_1", "description": "It is 15."}]}, "correct"),
+    "wrong expression": (
+        DEEPER | {"steps": [{"manipulation": "Calculate_1(2 * 7)->res_1", "description": "It is 15."}]}, "correct"
+    ),
     "answer beside its steps": (DEEPER | {"answer": "The cup, and they are 0.3 of the width apart."}, "correct"),
     "wrong relation": (without("to the left of the plate", "to the right of the plate", DEEPER), "correct"),
     "with itself": (without("left of the plate", "left of the cup", DEEPER), "correct"),
@@ -126,12 +129,12 @@ DEFECTS = {
     "not among the choices": (CHOICE | {"answer": "turquoise"}, "correct"),
     "letter of another choice": (CHOICE | {"answer": "A. blue"}, "correct"),
     "wrong choice": (CHOICE | {"answer": "C. yellow"}, "correct"),
-    "number from nowhere": (qa("How long is the table?", "It is 180 cm long.", (None, "The table is white.")), "correct"),
+    "number from nowhere": (qa("How long is the table?", "It is 180 cm.", (None, "The table is white.")), "correct"),
     "twice the same choice": (CHOICE | {"question": CHOICE["question"].replace("D. green", "D. blue")}, "answerable"),
     "no answer": (DEEPER | {"answer": "That cannot be determined."}, "answerable"),
     "asks nothing": (DEEPER | {"question": "The cup and the plate."}, "answerable"),
     "which coin": (qa("What is to the right of the coin?", "The plate."), "answerable"),
-    "answer in the question": (qa("The plate is blue. What colour is the plate?", "The plate is blue."), "needs_image"),
+    "told first": (qa("The plate is blue. What colour is the plate?", "The plate is blue."), "needs_image"),
     "answer in the asking": (qa("What colour is the blue plate?", "Blue."), "needs_image"),
     "count in the question": (qa("There are three coins. How many coins are there?", "Three."), "needs_image"),
     "plain arithmetic": (qa("What is 12 + 30?", "42.", ("Calculate_1(12 + 30)->res_1", "12 + 30 = 42.")), "needs_image"),
