@@ -1,0 +1,282 @@
+"""Whole runs over the example seeds, with the embedded model in its own process."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evolgraph.endpoints.endpoint import Endpoint
+from evolgraph.graph import Outcome, Settings, Summary, evolve
+from evolgraph.graph.identity import RunError
+from evolgraph.graph.results import write_results
+from evolgraph.samples.formats.reader import read
+from evolgraph.samples.sample import Sample
+from evolgraph.store.connections import reading
+
+from ..conftest import SEEDS
+
+SETTINGS = Settings(rounds=2, seed=1)
+NAMES = [row["id"] for row in json.loads(SEEDS.read_text(encoding="utf-8"))]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One start of a run, and what it left."""
+
+    store: Path
+    outcomes: list[Outcome]
+    summary: Summary
+
+    @property
+    def results(self) -> bytes:
+        path = self.store.with_suffix(".jsonl")
+        write_results(self.store, self.summary.run, path)
+        return path.read_bytes()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with reading(self.store) as db:
+            return db.execute(sql).fetchall()
+
+
+async def start(
+    store: Path,
+    seeds: Path | Iterable[Sample] = SEEDS,
+    *,
+    images: Path | None = None,
+    endpoints: Sequence[Endpoint] = (),
+    leave_after: int = 0,
+    **changes: Any,
+) -> Ran:
+    """Runs until everything is settled, or until `leave_after` samples are."""
+    outcomes: list[Outcome] = []
+    settings = SETTINGS.model_copy(update=changes)
+    async with evolve(seeds, store=store, images=images, endpoints=endpoints, settings=settings) as run:
+        async for outcome in run:
+            outcomes.append(outcome)
+            if len(outcomes) == leave_after:
+                break
+        return Ran(store, outcomes, await run.summary())
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[list[Endpoint]]:
+    """The embedded model, started once for all runs that need none of their own."""
+    command = [sys.executable, "-m", "evolgraph.endpoints.builtin", "--port", "0", "--exit-with-stdin"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin
+        assert child.stdout
+        yield [Endpoint(url=json.loads(child.stdout.readline())["url"], model="builtin")]
+        child.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return asyncio.run(start(tmp_path_factory.mktemp("undisturbed") / "run.db"))
+
+
+def test_every_sample_settles_and_the_sum_holds(undisturbed: Ran) -> None:
+    summary = undisturbed.summary
+    assert sorted(outcome.id for outcome in undisturbed.outcomes) == sorted(NAMES)
+    settled = Counter(outcome.status for outcome in undisturbed.outcomes)
+    assert settled == Counter(
+        {name: n for name in ("reached", "exhausted", "stalled", "failed") if (n := getattr(summary, name))}
+    )
+    assert summary.reached + summary.exhausted + summary.stalled + summary.failed + summary.pending == summary.samples
+    assert (summary.samples, summary.pending, summary.failed, summary.quarantined) == (10, 0, 0, 0)
+    assert sum(summary.directions.values()) == sum(outcome.rounds for outcome in undisturbed.outcomes)
+    assert summary.accepted > 0
+    assert summary.calls == undisturbed.query("SELECT count(*) FROM calls")[0][0] > 0
+    assert summary.prompt_tokens
+    assert summary.completion_tokens
+
+
+def test_questions_get_more_complex_and_keep_their_ids(undisturbed: Ran) -> None:
+    seeds = {seed.id: seed for seed in read(SEEDS) if isinstance(seed, Sample)}
+    for outcome in undisturbed.outcomes:
+        assert [qa.id for qa in outcome.qas] == [qa.id for qa in seeds[outcome.id].qas]
+        assert outcome.complexity_before
+        assert outcome.complexity_after
+        assert outcome.complexity_after >= outcome.complexity_before
+
+
+def test_the_results_are_the_outcomes_in_the_order_of_the_seeds(undisturbed: Ran) -> None:
+    rows = [json.loads(line) for line in undisturbed.results.splitlines()]
+    assert [row["id"] for row in rows] == NAMES
+    outcomes = {outcome.id: outcome for outcome in undisturbed.outcomes}
+    for row in rows:
+        outcome = outcomes[row["id"]]
+        assert (row["status"], row["rounds"]) == (outcome.status, outcome.rounds)
+        assert row["complexity_after"] == outcome.complexity_after
+        assert [qa["question"] for qa in row["qas"]] == [qa.question for qa in outcome.qas]
+        assert [past["round"] for past in row["history"]] == list(range(1, outcome.rounds + 1))
+        assert row["image"].startswith("images/")
+
+
+def test_every_round_has_its_decision_verdicts_and_reward(undisturbed: Ran) -> None:
+    rounds = sum(outcome.rounds for outcome in undisturbed.outcomes)
+    for table in ("decisions", "rewards"):
+        assert undisturbed.query(f"SELECT count(*) FROM {table}") == [(rounds,)]
+    unruled = (
+        "SELECT count(*) FROM decisions d WHERE NOT EXISTS (SELECT 1 FROM verdicts v"
+        " WHERE v.run = d.run AND v.sample = d.sample AND v.round = d.round)"
+    )
+    assert undisturbed.query(unruled) == [(0,)]
+    assert undisturbed.query("SELECT outcome FROM sessions") == [("finished",)]
+
+
+async def test_a_second_start_makes_no_call_and_changes_nothing(undisturbed: Ran, endpoints: list[Endpoint]) -> None:
+    before = undisturbed.results
+    again = await start(undisturbed.store, endpoints=endpoints)
+    assert again.outcomes == []
+    assert (again.summary.calls, again.summary.replayed, again.summary.pending) == (0, 0, 0)
+    assert (again.summary.run, again.summary.samples) == (undisturbed.summary.run, 10)
+    for name in ("reached", "exhausted", "accepted", "rejected", "directions", "complexity_after"):
+        assert getattr(again.summary, name) == getattr(undisturbed.summary, name)
+    assert again.results == before
+
+
+async def test_other_settings_are_refused_with_what_differs(undisturbed: Ran, endpoints: list[Endpoint]) -> None:
+    with pytest.raises(RunError) as caught:
+        await start(undisturbed.store, endpoints=endpoints, rounds=3, ablate=("feedback",))
+    line = str(caught.value)
+    assert "rounds was 2, is 3" in line
+    assert "ablate was [], is ['feedback']" in line
+    assert "target" not in line
+    assert str(undisturbed.store) in line
+    assert "\n" not in line
+
+
+async def test_a_store_with_a_run_is_refused_when_nothing_shall_be_resumed(
+    undisturbed: Ran, endpoints: list[Endpoint]
+) -> None:
+    with pytest.raises(RunError, match="holds a run already"):
+        async with evolve(SEEDS, store=undisturbed.store, endpoints=endpoints, settings=SETTINGS, resume=False):
+            pass
+
+
+async def test_a_changed_seed_is_refused_by_its_name(undisturbed: Ran, endpoints: list[Endpoint]) -> None:
+    seeds = [seed for seed in read(SEEDS) if isinstance(seed, Sample)]
+    seeds[3] = seeds[3].model_copy(update={"caption": "Something else."})
+    with pytest.raises(RunError) as caught:
+        await start(undisturbed.store, seeds, images=SEEDS.parent, endpoints=endpoints)
+    assert caught.value.where == "rocket"
+    assert "not what it was" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ablate", "complaint"),
+    [
+        (("screeen",), "no part is called 'screeen' (did you mean screen?)"),
+        (("perception", "reasoning", "interaction"), "no direction is left"),
+    ],
+)
+async def test_ablations_that_cannot_be_are_refused(tmp_path: Path, ablate: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(RunError) as caught:
+        await start(tmp_path / "run.db", ablate=ablate)
+    assert complaint in str(caught.value)
+
+
+async def test_leaving_early_leaves_a_store_that_goes_on(
+    undisturbed: Ran, tmp_path: Path, endpoints: list[Endpoint]
+) -> None:
+    left = await start(tmp_path / "run.db", leave_after=2, concurrency=2)
+    assert len(left.outcomes) == 2
+    assert left.query("SELECT outcome FROM sessions") == [("stopped",)]
+    rest = await start(tmp_path / "run.db", endpoints=endpoints)
+    assert 0 < len(rest.outcomes) <= 8
+    assert rest.summary.pending == 0
+    assert rest.results == undisturbed.results
+    assert rest.query("SELECT outcome FROM sessions ORDER BY id") == [("stopped",), ("finished",)]
+
+
+async def test_a_limit_can_be_lifted_later(undisturbed: Ran, tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    first = await start(tmp_path / "run.db", endpoints=endpoints, limit=1)
+    assert [outcome.id for outcome in first.outcomes] == NAMES[:1]
+    second = await start(tmp_path / "run.db", endpoints=endpoints, limit=3)
+    assert sorted(outcome.id for outcome in second.outcomes) == sorted(NAMES[1:3])
+    assert second.results.splitlines() == undisturbed.results.splitlines()[:3]
+
+
+async def test_samples_can_come_from_anywhere(undisturbed: Ran, tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    seeds = (seed for seed in read(SEEDS) if isinstance(seed, Sample) and seed.id in NAMES[:2])
+    ran = await start(tmp_path / "run.db", seeds, images=SEEDS.parent, endpoints=endpoints)
+    assert {outcome.id for outcome in ran.outcomes} == set(NAMES[:2])
+    assert ran.results.splitlines() == undisturbed.results.splitlines()[:2]
+
+
+UNTIL_KILLED = f"""
+import asyncio, sys
+from evolgraph.graph import Settings, evolve
+
+async def main():
+    async with evolve({str(SEEDS)!r}, store=sys.argv[1], settings=Settings(rounds=2, seed=1, concurrency=2)) as run:
+        settled = 0
+        async for outcome in run:
+            print(outcome.id, flush=True)
+            settled += 1
+            if settled == 3:
+                await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+"""With two workers and a queue of four, some samples cannot settle while nobody takes the outcomes."""
+
+
+def descendants(pid: int) -> set[int]:
+    """The living processes below `pid`."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:  # it ended while we looked
+            continue
+        if state != "Z":
+            parents[int(stat.parent.name)] = int(parent)
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_gone(pids: set[int]) -> bool:
+    deadline = time.monotonic() + 20
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(map(is_alive, pids))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_a_killed_run_leaves_no_process_and_goes_on_where_it_was(undisturbed: Ran, tmp_path: Path) -> None:
+    store = tmp_path / "run.db"
+    with subprocess.Popen([sys.executable, "-c", UNTIL_KILLED, store], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        settled = [child.stdout.readline().strip() for _ in range(3)]
+        below = descendants(child.pid)
+        os.kill(child.pid, signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    assert len(below) == 1, "the embedded model is one process"
+    assert all_gone(below)
+    rest = asyncio.run(start(store))
+    assert not set(settled) & {outcome.id for outcome in rest.outcomes}
+    assert 0 < len(rest.outcomes) <= 7
+    assert rest.summary.pending == 0
+    assert rest.results == undisturbed.results
+    # Of what was received before the kill nothing is paid again: every call is in the ledger exactly once.
+    assert rest.query("SELECT count(*) FROM calls") == undisturbed.query("SELECT count(*) FROM calls")
+    assert rest.query("PRAGMA integrity_check") == [("ok",)]
