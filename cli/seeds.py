@@ -8,8 +8,8 @@ import orjson
 from rich.console import Console
 from rich.progress import track
 
+from ..errors import EvolgraphError
 from ..samples.drawn import draw
-from ..samples.images import ImageError
 
 
 @click.group()
@@ -33,9 +33,8 @@ def draw_command(count: int, seed: int, out: Path, reuse: int, as_json: bool) ->
     try:
         result = _drawn(count, seed, out, reuse)
     except OSError as error:
-        raise ImageError(
-            f"cannot be written: {error.strerror}", where=str(out), remedy="choose another folder"
-        ) from error
+        told = f"cannot be written: {error.strerror}"
+        raise EvolgraphError(told, where=str(out), remedy="choose another folder", kind="output") from error
     result["seconds"] = round(time.monotonic() - started, 2)
     if as_json:
         click.echo(orjson.dumps(result))

@@ -231,7 +231,7 @@ PLACES: Final = (
         ("an underwater scene", "clear water above sand", "the inside of an aquarium"),
         "animal",
         frozenset({"blue", "turquoise", "brown"}),
-        (Zone(("fish",), 0.05, 0.82), Zone(("starfish",), 0.5, 0.96), Zone(("boat",), levels=(0.3,))),
+        (Zone(("fish",), 0.05, 0.66), Zone(("starfish", "shell", "plant"), levels=(0.89, 0.97))),
         _depths,
         0.2,
     ),
@@ -240,7 +240,7 @@ PLACES: Final = (
         "night",
         frozenset({"black", "grey", "blue", "purple"}),
         (
-            Zone(("house", "car", "fir", "tree", "rocket", "lamp"), levels=(0.82, 0.95)),
+            Zone(("house", "car", "fir", "tree", "rocket", "bus"), levels=(0.82, 0.95)),
             Zone(("moon", "balloon", "rocket"), 0.04, 0.56),
         ),
         _night,

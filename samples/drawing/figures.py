@@ -63,6 +63,8 @@ _ALL: Final = (
     Figure("bus", things.bus, VIVID, aspect=2.3, size=0.9, plural="buses", use="to carry passengers"),
     Figure("boat", things.boat, _PAINTED, aspect=0.92, size=1.25, use="to travel on water"),
     Figure("fish", things.fish, VIVID, aspect=1.7, size=0.66, plural="fish"),
+    Figure("shell", things.shell, ("red", "orange", "pink", "purple", "white"), aspect=1.15, size=0.6),
+    Figure("plant", things.plant, ("green",), aspect=0.5, size=1.3),
     Figure("sun", things.sun, ("yellow", "orange"), size=0.95),
     Figure("moon", things.moon, ("white", "yellow"), size=0.9),
     Figure("cloud", things.cloud, ("white", "grey"), aspect=1.9, size=0.62),

@@ -167,6 +167,22 @@ def fish(pen: Pen, colour: RGB, rng: Random) -> None:
     pen.ellipse(min(x(0.14), x(0.19)), 0.4, max(x(0.14), x(0.19)), 0.49, _DARK)
 
 
+def shell(pen: Pen, colour: RGB, rng: Random) -> None:
+    """A fan-shaped shell."""
+    pen.rectangle(0.36, 0.8, 0.64, 1, shade(colour, 0.85))
+    pen.pie(0, 0, 1, 1.7, turn=(180, 360), colour=colour)
+    pen.polygon([(0, 0.8), (1, 0.8), (0.62, 1), (0.38, 1)], colour)
+    for x in (0.2, 0.4, 0.6, 0.8):
+        pen.line([(0.5, 0.98), (x, 0.16)], shade(colour, 0.8), 0.025)
+
+
+def plant(pen: Pen, colour: RGB, rng: Random) -> None:
+    """A plant of broad upright leaves."""
+    pen.ellipse(0.26, 0, 0.74, 1.1, colour)
+    pen.polygon([(0, 0.3), (0.4, 0.5), (0.6, 1), (0.4, 1)], shade(colour, 0.9))
+    pen.polygon([(1, 0.22), (0.6, 0.5), (0.4, 1), (0.6, 1)], shade(colour, 0.9))
+
+
 def sun(pen: Pen, colour: RGB, rng: Random) -> None:
     """The sun with short rays."""
     for x1, y1, x2, y2 in ((0.5, 0, 0.5, 1), (0, 0.5, 1, 0.5), (0.15, 0.15, 0.85, 0.85), (0.15, 0.85, 0.85, 0.15)):
