@@ -19,7 +19,8 @@ def dumped(value: Any, where: str) -> str:
     """`value` as JSON text. Raises StoreError `not-json` (also for NaN, lone surrogates and integers over 64 bits)."""
     try:
         data = orjson.dumps(value, option=_STRICT)
-        if b"null" in data:  # also what orjson makes of NaN and infinity
+        # What comes back different was a tuple, which is welcome, or NaN, an Enum or a UUID, which `json` refuses.
+        if orjson.loads(data) != value:
             json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(

@@ -40,8 +40,8 @@ def m0001_runs(database: Database) -> None:
     """)
 
 
-def m0002_traces(database: Database) -> None:
-    """What happened to the samples, and why."""
+def m0002_outcomes(database: Database) -> None:
+    """How samples end, and which are taken up again."""
     # `take` counts how often a failed sample was taken up again: what an earlier take wrote stays.
     database.executescript("""
         CREATE TABLE retries (
@@ -65,6 +65,13 @@ def m0002_traces(database: Database) -> None:
             settled_ns INTEGER NOT NULL,
             PRIMARY KEY (run, sample, take)
         ) STRICT;
+    """)
+
+
+def m0003_routing(database: Database) -> None:
+    """Where samples were sent, and what it brought."""
+    # `seq` counts rewards in the order of their commits.
+    database.executescript("""
         CREATE TABLE decisions (
             run TEXT NOT NULL REFERENCES runs(id),
             sample TEXT NOT NULL,
@@ -92,6 +99,12 @@ def m0002_traces(database: Database) -> None:
             rewarded_ns INTEGER NOT NULL,
             UNIQUE (run, sample, round, take)
         ) STRICT;
+    """)
+
+
+def m0004_lineage(database: Database) -> None:
+    """What was decided on each question, and its versions."""
+    database.executescript("""
         CREATE TABLE verdicts (
             run TEXT NOT NULL REFERENCES runs(id),
             sample TEXT NOT NULL,
@@ -125,6 +138,13 @@ def m0002_traces(database: Database) -> None:
             content TEXT NOT NULL,
             PRIMARY KEY (run, sample, round, qa, take)
         ) STRICT;
+    """)
+
+
+def m0005_calls(database: Database) -> None:
+    """The ledger of the calls, the texts that they sent, and the spans around them."""
+    # The key begins with the sample so that a sample's calls lie together; `key` alone is already unique in a run.
+    database.executescript("""
         CREATE TABLE spans (
             run TEXT NOT NULL REFERENCES runs(id),
             sample TEXT NOT NULL,
@@ -140,13 +160,6 @@ def m0002_traces(database: Database) -> None:
             attributes TEXT NOT NULL DEFAULT '{}',
             PRIMARY KEY (run, sample, id, take)
         ) STRICT, WITHOUT ROWID;
-    """)
-
-
-def m0003_calls(database: Database) -> None:
-    """The ledger of the calls, and the texts that they sent."""
-    # The key begins with the sample so that a sample's calls lie together; `key` alone is already unique in a run.
-    database.executescript("""
         CREATE TABLE calls (
             run TEXT NOT NULL REFERENCES runs(id),
             sample TEXT NOT NULL,
@@ -177,7 +190,7 @@ def m0003_calls(database: Database) -> None:
     """)
 
 
-def m0004_checkpoints(database: Database) -> None:
+def m0006_checkpoints(database: Database) -> None:
     """LangGraph's checkpoints."""
     database.executescript("""
         CREATE TABLE checkpoints (
@@ -204,8 +217,8 @@ def m0004_checkpoints(database: Database) -> None:
     """)
 
 
-def m0005_views(database: Database) -> None:
-    """Views for people who look into a store with SQL."""
+def m0007_views_of_samples(database: Database) -> None:
+    """Samples, questions and decisions for people who look into a store with SQL."""
     database.executescript("""
         CREATE VIEW v_settled AS
             SELECT * FROM settled s WHERE s.take = coalesce(
@@ -237,6 +250,12 @@ def m0005_views(database: Database) -> None:
             SELECT d.run, d.sample, d.round, d.direction, round(d.propensity, 4) AS propensity, d.policy, r.reward,
                    r.tokens, d.probabilities, d.features
             FROM decisions d LEFT JOIN rewards r ON r.run = d.run AND r.sample = d.sample AND r.round = d.round;
+    """)
+
+
+def m0008_views_of_calls(database: Database) -> None:
+    """Calls, prompts and spans for people who look into a store with SQL."""
+    database.executescript("""
         CREATE VIEW v_calls AS
             SELECT run, sample, round, agent, step, take, model, kind, (ended_ns - started_ns) / 1000000 AS ms,
                    prompt_tokens, cached_tokens, completion_tokens, attempts, http_status, error, text, endpoint
@@ -263,7 +282,16 @@ def m0005_views(database: Database) -> None:
     """)
 
 
-_STEPS = (m0001_runs, m0002_traces, m0003_calls, m0004_checkpoints, m0005_views)
+_STEPS = (
+    m0001_runs,
+    m0002_outcomes,
+    m0003_routing,
+    m0004_lineage,
+    m0005_calls,
+    m0006_checkpoints,
+    m0007_views_of_samples,
+    m0008_views_of_calls,
+)
 _NAMES = {step.__name__ for step in _STEPS}
 _migrations = Migrations("evolgraph")
 for _step in _STEPS:

@@ -1,7 +1,6 @@
 """Message texts by content: what several calls sent is stored once."""
 
 import hashlib
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -15,7 +14,8 @@ piece is "#" and the hash of a stored text, or a short text as it is."""
 
 # Landmarks of the agents' data blocks: a question is sent by several calls, between other words. A text is always the
 # concatenation of its pieces; where it is cut only decides how much of it is shared.
-_CUT: Final = re.compile(r'(?=\{"id":|,"proposed_boxes"|\},"evolved"|\},\n|\}\]\n)')
+_LANDMARKS: Final = ('{"id":', ',"proposed_boxes"', '},"evolved"', "},\n", "}]\n")
+_MARK: Final = "\0"
 _SHORT: Final = 48
 
 
@@ -66,7 +66,7 @@ def _text_part(pieces: Sequence[str], texts: Mapping[str, str]) -> dict[str, str
 def _pieces(text: str) -> tuple[list[str], dict[str, str]]:
     pieces: list[str] = []
     longer: dict[str, str] = {}
-    for piece in _CUT.split(text):
+    for piece in _cut(text):
         if len(piece) < _SHORT and not piece.startswith("#"):
             pieces.append(piece)
         else:
@@ -74,3 +74,12 @@ def _pieces(text: str) -> tuple[list[str], dict[str, str]]:
             longer[name] = piece
             pieces.append(f"#{name}")
     return pieces, longer
+
+
+def _cut(text: str) -> list[str]:
+    """`text` in pieces that begin at the landmarks."""
+    if _MARK in text:
+        return [text]
+    for landmark in _LANDMARKS:
+        text = text.replace(landmark, _MARK + landmark)
+    return text.split(_MARK)

@@ -57,9 +57,12 @@ class Store:
             raise translated(error, str(self.path)) from error
 
     async def _close(self) -> None:
-        self._reading.submit(self._reader.close)
-        self._reading.shutdown(wait=False)
-        await self.writer.close()
+        try:
+            # Before the writer, so that the last connection to close is one that may remove the log.
+            await asyncio.get_running_loop().run_in_executor(self._reading, self._reader.close)
+        finally:
+            self._reading.shutdown(wait=False)
+            await self.writer.close()
 
 
 def _opened(path: Path) -> tuple[Ownership, sqlite3.Connection, sqlite3.Connection]:

@@ -16,9 +16,10 @@ from .errors import StoreError, is_environmental, translated
 Statement = tuple[str, Sequence[Any]]
 """SQL with the values of its parameters: a tuple runs it once, a list of tuples runs it for each of them."""
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Rows by table; a value that is a list, tuple or mapping is stored as JSON text."""
+"""Rows by table; a value that is a list, tuple or dict is stored as JSON text."""
 
 _GROUP = 512
+_JSON = (dict, list, tuple)
 
 
 class _Job(NamedTuple):
@@ -157,12 +158,9 @@ def insertions(rows: Rows) -> list[Statement]:
 def _table_insertions(table: str, rows: Iterable[Mapping[str, Any]]) -> list[Statement]:
     by_columns: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for row in rows:
-        by_columns.setdefault(tuple(row), []).append(tuple([_stored(value) for value in row.values()]))
-    return [(_insertion(table, columns), values) for columns, values in by_columns.items()]
-
-
-def _stored(value: Any) -> Any:
-    return json_text(value) if isinstance(value, (Mapping, list, tuple)) else value
+        values = [json_text(value) if isinstance(value, _JSON) else value for value in row.values()]
+        by_columns.setdefault(tuple(row), []).append(tuple(values))
+    return [(_insertion(table, columns), rows) for columns, rows in by_columns.items()]
 
 
 def json_text(value: Any) -> str:

@@ -1,8 +1,10 @@
 import operator
 import sqlite3
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
+from uuid import UUID
 
 import pytest
 from evolgraph.store.checkpoints import Saver
@@ -20,6 +22,10 @@ class State(TypedDict):
     round: int
     trail: Annotated[list[str], operator.add]
     status: str | None
+
+
+class Colour(Enum):
+    RED = "red"
 
 
 class Interrupted(Exception):
@@ -140,7 +146,9 @@ async def test_many_checkpoints_are_listed_page_by_page(tmp_path: Path) -> None:
         assert found == [f"r/s{number}" for number in reversed(range(250))]
 
 
-@pytest.mark.parametrize("value", [b"bytes", {1: "a"}, {"x"}, object(), float("nan"), "\ud800", 1 << 70, Path("/")])
+@pytest.mark.parametrize(
+    "value", [b"bytes", {1: "a"}, {"x"}, object(), float("nan"), UUID(int=1), Colour.RED, "\ud800", 1 << 70, Path("/")]
+)
 async def test_state_that_is_not_json_is_refused(tmp_path: Path, value: Any) -> None:
     async with Store.open(tmp_path / "run.db") as store:
         with pytest.raises(StoreError, match="not JSON") as caught:

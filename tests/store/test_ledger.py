@@ -83,6 +83,7 @@ async def test_texts_are_stored_once(tmp_path: Path) -> None:
     "text",
     [
         "",
+        'a NUL \0 in {"id":"q1"}',
         "#not a hash",
         "short",
         "long " * 500,
