@@ -104,6 +104,12 @@ class Scene:
         for region in self.regions:
             if region.name.lower() == key:
                 return region
+        if boxed := re.fullmatch(r"(.+) at \[([\d., ]+)\]", key):
+            numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", boxed.group(2))]
+            region = self.boxed_as(_bbox(numbers)) if len(numbers) == 4 else None
+            return (
+                region if region is not None and boxed.group(1) in {region.label.lower(), region.name.lower()} else None
+            )
         having = [region for region in self.regions if region.label.lower() == key]
         return having[0] if len(having) == 1 else None
 
@@ -119,9 +125,12 @@ class Scene:
         if table is None:
             return {}
         columns = (("quantity of", table.quantities), ("unit price of", table.prices), ("amount for", table.amounts))
-        return {
-            f"{what} {item}": float(v) for what, column in columns for item, v in zip(table.items, column, strict=True)
+        cells = {
+            f"{what} {item}": float(value)
+            for what, column in columns
+            for item, value in zip(table.items, column, strict=True)
         }
+        return cells | {"total amount": round(sum(table.amounts), 2), "total quantity": float(sum(table.quantities))}
 
     def value(self, name: str) -> float | None:
         """The number of a chart's or table's entry, or None when the caption gives none."""

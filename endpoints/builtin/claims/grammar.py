@@ -14,8 +14,8 @@ from ..words import NUMBER_WORDS, figure, listed, number_of, split_list
 NUMBER: Final = r"-?\d[\d,]*(?:\.\d+)?"
 _COLOUR_WORDS: Final = "|".join(NAMES)
 _SLOTS: Final = {
-    "name": r"[\w][\w'\u2019/ -]*?",
-    "names": r"[\w][\w'\u2019/, -]*?",
+    "name": r"[\w][\w'\u2019/ -]*?(?: at \[[\d. ]+\])?",
+    "names": r"[\w][\w'\u2019/, .\[\]-]*?",
     "number": NUMBER,
     "count": rf"\d+|{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))}|no",
     "colour": rf"(?:(?:light|dark|deep|pale|bright)[- ])?(?:[a-z]+-)?(?:{_COLOUR_WORDS}|gray|reddish|bluish|greenish)",
@@ -73,7 +73,8 @@ class Claim:
 
 @cache
 def _patterns(claim: type[Claim]) -> list[tuple[re.Pattern[str], dict[str, str]]]:
-    return [_pattern(template) for template in claim.templates]
+    """The templates as patterns, the wordiest first, so that no slot swallows words of another template."""
+    return [_pattern(template) for template in sorted(claim.templates, key=len, reverse=True)]
 
 
 def _pattern(template: str) -> tuple[re.Pattern[str], dict[str, str]]:

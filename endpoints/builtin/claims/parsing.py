@@ -36,6 +36,7 @@ KINDS: Final[tuple[type[Claim], ...]] = (
 )
 _BOX: Final = r"\[\s*\d(?:\.\d+)?(?:\s*,\s*\d(?:\.\d+)?){3}\s*\]"
 _BARE_BOX: Final = re.compile(_BOX)
+_IN_BOX: Final = re.compile(r" (?:(?:is |lies )?at|in box) \[[\d. ]+\]|\[[\d. ]+\]")
 _NUMBER: Final = r"-?\d+(?:\.\d+)?"
 _SUM: Final = re.compile(
     rf"((?:\(?\s*-?\d+(?:\.\d+)?\s*\)?\s*[-+*/]\s*)+\(?\s*\d+(?:\.\d+)?\s*\)?)\s*(?:=|≈)\s*({_NUMBER})"
@@ -51,11 +52,15 @@ def parse(text: str) -> list[Claim]:
     for sentence in _SENTENCE_END.split(text):
         claims += _calculations(sentence)
         claims += _boxes(sentence)
-        plain = _BARE_BOX.sub("", re.sub(rf" (?:(?:is |lies )?at|in box) {_BOX}", "", sentence))
-        for clause in _CLAUSES.split(plain):
-            if claim := _clause(clause):
+        for clause in _CLAUSES.split(_BARE_BOX.sub(_without_commas, sentence)):
+            if claim := _clause(clause) or _clause(_IN_BOX.sub("", clause)):
                 claims.append(claim)
     return list(dict.fromkeys(claims))
+
+
+def _without_commas(box: re.Match[str]) -> str:
+    """A box literal that lists of names can hold."""
+    return box.group().replace(",", "")
 
 
 def _clause(clause: str) -> Claim | None:

@@ -78,10 +78,8 @@ def _compare(scene: Scene, one: str, first: int, other: str, second: int) -> Ite
     gap, total = abs(first - second), first + second
     chain.calculate(f"{max(first, second)} - {min(first, second)}", gap)
     question = f"Are there more {plural(one)} or more {plural(other)}, and how many more?"
-    answer = (
-        f"There are {number_word(gap)} more {plural(more) if gap > 1 else more} than {plural(fewer)}: "
-        f"{number_word(max(first, second))} against {number_word(min(first, second))}."
-    )
+    numbers = f"{max(first, second)} against {min(first, second)}"
+    answer = f"There are more {plural(more)} than {plural(fewer)}: {numbers}, which is {gap} more."
     yield Draft("count gap", (one, other), chain.skills, question, tuple(chain.steps), answer, fineness=0.7)
     chain.calculate(f"{first} + {second}", total)
     question = f"How many {plural(one)} and {plural(other)} are there altogether, and which kind is in the majority?"

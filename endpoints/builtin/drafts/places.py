@@ -6,7 +6,7 @@ from itertools import combinations
 from .. import geometry
 from ..claims.places import Beside, Ordered, Placed
 from ..scene import Region, Scene
-from ..words import figure, listed, number_word
+from ..words import figure, listed
 from .draft import Chain, Draft, fineness, in_words, phrasing, sentence
 
 _NINTHS = (
@@ -248,7 +248,7 @@ def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
             f"Take {listed(in_words(group))}. In which half of the image, {first} or {second}, do more "
             "of their centres lie, and how many more?"
         )
-        figures = f"{number_word(big)} against {number_word(small)}, which is {number_word(big - small)} more"
+        figures = f"{big} against {small}, which is {big - small} more"
         short = f"in the {more} half: {figures}"
         answer = f"More centres lie {short}."
         wrong = f"in the {fewer} half: {figures}"

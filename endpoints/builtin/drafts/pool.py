@@ -1,5 +1,8 @@
 """All drafts of a scene, in a fixed order, each question once."""
 
+from typing import Final
+from weakref import WeakKeyDictionary
+
 from ..scene import Region, Scene
 from .counts import counts
 from .draft import Draft
@@ -11,10 +14,17 @@ from .tables import tables
 
 _MANY = 7
 _MOST_STEPS = 13
+_POOLS: Final[WeakKeyDictionary[Scene, list[Draft]]] = WeakKeyDictionary()
 
 
 def pool(scene: Scene) -> list[Draft]:
-    """Every question that the rules know how to ask about `scene`, true of it and solved."""
+    """Every question that the rules know how to ask about `scene`, true of it and solved; worked out once a scene."""
+    if scene not in _POOLS:
+        _POOLS[scene] = _collected(scene)
+    return _POOLS[scene]
+
+
+def _collected(scene: Scene) -> list[Draft]:
     drafts: dict[str, Draft] = {}
     regions = worth_combining(scene)
     groups = pairs_and_more(regions)

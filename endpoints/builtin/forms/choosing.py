@@ -91,7 +91,7 @@ def _distinct(regions: Sequence[Region]) -> list[Region]:
     """Regions whose boxes can be told apart at a glance."""
     chosen: list[Region] = []
     for region in regions:
-        if all(not same(region.bbox, other.bbox, 0.06) for other in chosen):
+        if " at [" not in region.name and all(not same(region.bbox, other.bbox, 0.06) for other in chosen):
             chosen.append(region)
     return chosen
 
