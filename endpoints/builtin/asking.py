@@ -9,8 +9,9 @@ from .claims.numbers import evaluate
 from .colours import NAMES
 from .reading import BOX, QUOTED, Posed, claims_in, numbers, tokens
 from .scene import Scene
+from .told import Told
 from .truth import Fault
-from .words import plural, singular
+from .words import plural
 
 _EVASIONS: Final = re.compile(
     r"\b(?:unknown|unclear|cannot be (?:known|determined|told|seen)|can't (?:tell|be)|not (?:sure|certain|possible to)|"
@@ -58,13 +59,13 @@ def _means_one(scene: Scene, stem: str, label: str) -> bool:
     return bool(re.search(rf"\bthe {re.escape(label)}\b(?! (?:{_PICKS})\b)", plain, re.IGNORECASE))
 
 
-def giveaways(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+def giveaways(told: Told, evolved: Posed) -> Iterator[Fault]:
     """Why the question can be answered without the image."""
     if _told_in_question(evolved) or set(BOX.findall(evolved.stem)) & set(evolved.choices.values()):
         yield Fault("needs_image", "the question itself tells the answer")
     elif _only_arithmetic(evolved):
         yield Fault("needs_image", "the question is plain arithmetic on numbers that it gives")
-    elif not _about_image(scene, evolved):
+    elif not _about_image(told, evolved):
         yield Fault("needs_image", "the question is about nothing that the image shows")
 
 
@@ -131,12 +132,8 @@ def _only_arithmetic(evolved: Posed) -> bool:
     return len(taken) >= 2 and taken <= given
 
 
-def _about_image(scene: Scene, evolved: Posed) -> bool:
+def _about_image(told: Told, evolved: Posed) -> bool:
+    """Whether the question speaks of the image, of a box, or of something that is known to be on it."""
     if _SHOWN.search(evolved.stem) or BOX.search(evolved.stem):
         return True
-    known = (
-        tokens(scene.caption)
-        | tokens(" ".join(region.label for region in scene.regions))
-        | tokens(" ".join(evolved.objects))
-    )
-    return bool(known & {singular(token) for token in tokens(evolved.stem)})
+    return bool((told.words | tokens(" ".join(evolved.objects))) & tokens(evolved.stem))

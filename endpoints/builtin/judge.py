@@ -11,6 +11,7 @@ from .gains import Pair, shortfall
 from .reading import Posed, posed
 from .scene import Scene
 from .scoring import Complexity, complexity
+from .told import Told
 from .truth import Fault, faults, plausible
 from .words import listed
 
@@ -44,7 +45,8 @@ def _verdict(
     evolved = posed(_side(pair, "evolved"))
     shown, found = plausible(look(proposed), evolved)
     scene = look([*proposed, *shown])
-    found += [*faults(scene, evolved, parent), *doubts(scene, evolved), *giveaways(scene, evolved)]
+    told = Told(scene, parent, others)
+    found += [*faults(told, evolved), *doubts(scene, evolved), *giveaways(told, evolved)]
     before, after = complexity(parent), complexity(evolved)
     both = Pair(str(pair.get("direction", "")), parent, evolved, others, before, after)
     if missing := shortfall(scene, both):

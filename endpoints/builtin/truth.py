@@ -16,14 +16,11 @@ from .claims.places import Located
 from .colours import NAMES, base_name, compatible
 from .measures import misplaced
 from .reading import BOX, QUOTED, Posed, box_of, claims_in, numbers, tokens
-from .scene import PARTS, Region, Scene
+from .scene import Region, Scene
+from .told import Told
 from .words import number_word, plural, singular
 
-_WHOLE: Final = frozenset(
-    ("image", "picture", "photo", "photograph", "scene", "drawing", "colour", "color", "background", "foreground")
-)
 _NAMING: Final = ("name", "one", "other", "anchor", "inner", "outer", "label", "names")
-_TEXTS: Final = ("title", "heading", "text", "label", "caption", "word")
 _LETTER: Final = re.compile(r"\b(?:[Rr]egion|[Cc]hoice|[Oo]nly|so|[Tt]herefore) ([A-H])\b")
 _SHOWS: Final = re.compile(r"\b(?:shows|holds|contains|frames) the ([^?,]+?)\?", re.IGNORECASE)
 _AMOUNT: Final = re.compile(
@@ -44,15 +41,15 @@ class Fault:
     reason: str
 
 
-def faults(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+def faults(told: Told, evolved: Posed) -> Iterator[Fault]:
     """Everything found to be untrue of the image or the facts, most telling first."""
-    yield from _boxes(scene, evolved)
+    yield from _boxes(told, evolved)
     yield from _calculations(evolved)
-    yield from _claims(scene, evolved, parent)
-    yield from _placed(scene, evolved)
-    yield from _answer(scene, evolved, parent)
-    yield from _presumed(scene, evolved)
-    yield from _objects(scene, evolved, parent)
+    yield from _claims(told, evolved)
+    yield from _placed(told.scene, evolved)
+    yield from _answer(told, evolved)
+    yield from _presumed(told.scene, evolved)
+    yield from _objects(told, evolved)
 
 
 def plausible(scene: Scene, evolved: Posed) -> tuple[list[dict[str, Any]], list[Fault]]:
@@ -80,9 +77,9 @@ def _shows_something(scene: Scene, box: geometry.BBox) -> bool:
     return luma.size > 0 and float(luma.std()) >= _FLAT
 
 
-def _boxes(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+def _boxes(told: Told, evolved: Posed) -> Iterator[Fault]:
     for box in evolved.boxes:
-        if scene.boxed_as(box) is None:
+        if not told.boxed(box):
             yield Fault("grounded", f"the box {geometry.literal(box)} is none of the known ones")
 
 
@@ -104,26 +101,19 @@ def _says(said: list[float], value: float) -> bool:
     )
 
 
-def _claims(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
-    told = [tokens(line) for line in re.split(r"(?<=[.!?])\s+", f"{scene.caption} {parent.work} {parent.answer}")]
-    told.append(tokens(f"{parent.question} {parent.answer}"))
+def _claims(told: Told, evolved: Posed) -> Iterator[Fault]:
     texts = (*(description for _, description in evolved.steps), evolved.answer)
-    stated = [claim for text in texts for claim in claims_in(text)]
-    for claim in dict.fromkeys(stated):
-        verdict = claim.check(scene)
-        if verdict is True or (verdict is None and _says_nothing_new(claim)):
+    for claim in dict.fromkeys(claim for text in texts for claim in claims_in(text)):
+        verdict = claim.check(told.scene)
+        if verdict is True or _rests_elsewhere(told, claim):
             continue
-        if (
-            (things := [getattr(claim, name, None) for name in ("one", "other")])
-            and things[0]
-            and things[0] == things[1]
-        ):
-            yield Fault("correct", f"it compares the {things[0]} with itself")
-        elif missing := next((name for name in _named(claim) if not _exists(scene, name, parent)), None):
-            yield Fault("grounded", f"there is no {missing} among the boxes, in the caption or in the parent")
+        if missing := next((name for name in _named(claim) if not told.exists(name)), None):
+            yield Fault("grounded", f"there is no {missing} among the boxes, in the caption or in the questions")
+        elif (one := getattr(claim, "one", None)) and one == getattr(claim, "other", None):
+            yield Fault("correct", f"it compares the {one} with itself")
         elif verdict is False:
-            yield Fault("grounded" if isinstance(claim, Located) else "correct", _refuted(scene, claim))
-        elif not any(_values(claim) <= line for line in told):
+            yield Fault("grounded" if isinstance(claim, Located) else "correct", _refuted(told.scene, claim))
+        elif not told.restates(_values(claim)):
             yield Fault("correct", f'"{claim.say()}" can be told neither from the image nor from the facts')
 
 
@@ -137,9 +127,11 @@ def _placed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
         yield from (Fault("correct", reason) for reason in misplaced(scene, text))
 
 
-def _says_nothing_new(claim: Claim) -> bool:
-    """A known box without a name, or a bare number ("eleven altogether"): what it stands for is checked elsewhere."""
-    return (isinstance(claim, Located) and not claim.name) or (isinstance(claim, Counted) and claim.label in _IN_ALL)
+def _rests_elsewhere(told: Told, claim: Claim) -> bool:
+    """A box without a known thing, or a bare number ("eleven altogether"): both are checked elsewhere."""
+    if isinstance(claim, Located):
+        return told.scene.boxed_as(claim.box) is None or not claim.name
+    return isinstance(claim, Counted) and claim.label in _IN_ALL
 
 
 def _named(claim: Claim) -> Iterator[str]:
@@ -163,26 +155,10 @@ def _refuted(scene: Scene, claim: Claim) -> str:
     return f'"{claim.say()}" is not true of the image'
 
 
-def _exists(scene: Scene, name: str, parent: Posed) -> bool:
-    """Whether it is a region, a part of the image, an entry of the caption's numbers, or named in caption or parent."""
-    key = singular(re.sub(r"^(?:the|a|an)\s+", "", name.strip().lower()))
-    if key in _WHOLE or (scene.facts.quoted and key in _TEXTS):
-        return True
-    bare = re.sub(r" (?:at|in) \[.*| of the image$", "", key)
-    if scene.named(bare) or scene.with_label(bare) or bare in PARTS or scene.value(bare) is not None:
-        return True
-    words = tokens(bare)
-    known = tokens(
-        f"{scene.caption} {' '.join(scene.topic)} {parent.question} {parent.answer} {' '.join(parent.objects)}"
-    )
-    known |= tokens(" ".join(f"{region.label} {region.name}" for region in scene.regions))
-    return bool(words) and words <= known
-
-
-def _objects(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+def _objects(told: Told, evolved: Posed) -> Iterator[Fault]:
     for name in evolved.objects:
-        if name.strip() and not _exists(scene, name, parent):
-            yield Fault("grounded", f"there is no {name} among the boxes, in the caption or in the parent")
+        if name.strip() and not told.exists(name):
+            yield Fault("grounded", f"there is no {name} among the boxes, in the caption or in the questions")
 
 
 def _presumed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
@@ -207,8 +183,9 @@ def _excluded(scene: Scene, region: Region, colour: str) -> bool:
     return scene.could_be(region, colour.lower()) is False
 
 
-def _answer(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
+def _answer(told: Told, evolved: Posed) -> Iterator[Fault]:
     """What the answer says beside its own claims: the right choice, a short answer's meaning, support by the steps."""
+    scene = told.scene
     if evolved.matches:
         yield from _mismatches(scene, evolved)
         return
@@ -222,7 +199,7 @@ def _answer(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
         yield Fault("correct", f"the steps lead to choice {better}, not to {evolved.chosen}")
     yield from _asked_thing(scene, evolved)
     yield from _last_result(evolved)
-    yield from _unsupported(scene, evolved, parent)
+    yield from _unsupported(told, evolved)
 
 
 def _mismatches(scene: Scene, evolved: Posed) -> Iterator[Fault]:
@@ -281,29 +258,33 @@ def _last_result(evolved: Posed) -> Iterator[Fault]:
         yield Fault("correct", f"the last step works out {found[-1]:g}, which the answer does not say")
 
 
-def _unsupported(scene: Scene, evolved: Posed, parent: Posed) -> Iterator[Fault]:
-    """A number or colour in the answer that neither the steps nor the facts give."""
-    given = f"{evolved.work} {scene.caption} {parent.answer} {evolved.stem}"
-    proven = " ".join(claim.say() for claim in claims_in(evolved.reply) if claim.check(scene))
-    proven += " ".join(claim.say() for claim in answer_claims(evolved.stem, evolved.reply) if claim.check(scene))
+def _unsupported(told: Told, evolved: Posed) -> Iterator[Fault]:
+    """A number, thing or colour in the answer that neither the steps nor the facts give."""
+    claims = (*claims_in(evolved.reply), *answer_claims(evolved.stem, evolved.reply))
+    proven = " ".join(claim.say() for claim in claims if claim.check(told.scene))
+    given = f"{evolved.work} {evolved.stem} {told.gives(evolved)} {proven}"
+    boxed = {float(len(told.scene.with_label(region.label))) for region in told.scene.regions}
     for number in numbers(evolved.reply):
-        counted = any(len(scene.with_label(region.label)) == number for region in scene.regions)
-        if (
-            not _says([*numbers(given), *numbers(proven)], number)
-            and not _rounded(numbers(evolved.work), number)
-            and not counted
-        ):
+        if not _says([*numbers(given), *boxed], number) and not _rounded(numbers(evolved.work), number):
             yield Fault("correct", f"the answer says {number:g}, which no step finds and no fact gives")
-    spoken = f"{evolved.question} {evolved.work} {' '.join(m for m, _ in evolved.steps)}".lower()
-    for region in scene.regions if evolved.steps else ():
-        alone = len(scene.with_label(region.label)) == 1
-        known = (region.label if alone else region.name).lower() in spoken
-        if not known and re.search(rf"\bthe {re.escape(region.name.lower())}\b", evolved.reply.lower()):
-            yield Fault("correct", f"the answer speaks of the {region.name}, of which question and steps say nothing")
-    words = set(re.findall(_HYPHENED, f"{given} {proven}".lower()))
+    yield from _unasked(told.scene, evolved)
+    words = set(re.findall(_HYPHENED, given.lower()))
     for colour in set(re.findall(_HYPHENED, evolved.reply.lower())) - words:
         if base_name(colour) and not any(compatible(colour, word) for word in words if base_name(word)):
             yield Fault("correct", f"the answer says {colour}, which no step finds and no fact gives")
+
+
+def _unasked(scene: Scene, evolved: Posed) -> Iterator[Fault]:
+    """A thing in the answer of which neither the question nor the steps speak."""
+    if not evolved.steps:
+        return
+    spoken = " ".join([evolved.question, evolved.work, *(manipulation for manipulation, _ in evolved.steps)]).lower()
+    reply = evolved.reply.lower()
+    for region in scene.regions:
+        alone = len(scene.with_label(region.label)) == 1
+        known = (region.label if alone else region.name).lower() in spoken
+        if not known and re.search(rf"\bthe {re.escape(region.name.lower())}\b", reply):
+            yield Fault("correct", f"the answer speaks of the {region.name}, of which question and steps say nothing")
 
 
 def _rounded(found: list[float], number: float) -> bool:

@@ -137,7 +137,7 @@ DEFECTS = {
     "told first": (qa("The plate is blue. What colour is the plate?", "The plate is blue."), "needs_image"),
     "answer in the asking": (qa("What colour is the blue plate?", "Blue."), "needs_image"),
     "count in the question": (qa("There are three coins. How many coins are there?", "Three."), "needs_image"),
-    "plain arithmetic": (qa("What is 12 + 30?", "42.", ("Calculate_1(12 + 30)->res_1", "12 + 30 = 42.")), "needs_image"),
+    "plain sum": (qa("What is 12 + 30?", "42.", ("Calculate_1(12 + 30)->res_1", "12 + 30 = 42.")), "needs_image"),
     "world knowledge": (qa("What is the capital of France?", "Paris."), "needs_image"),
     "copied parent": (PARENT, "improved"),
     "no deeper": (qa("What colour is the plate?", "Blue.", skills=["Referencing"]), "improved"),
