@@ -51,7 +51,10 @@ class Box(Value):
 
 
 class Step(Value):
-    """One step of a solution: the manipulation it carries out (None for plain thought) and what it finds."""
+    """One step of a solution: what it finds, and the manipulation it carries out (None for plain thought).
+
+    A manipulation is kept as it was written, as in `Grounding_1(cup)->bbx_1`.
+    """
 
     manipulation: str | None = None
     description: str

@@ -105,9 +105,9 @@ def _qa(seed: Mapping[str, Any], index: int, unknown: Unknown) -> QA:
 
 def _step(step: Mapping[str, Any], place: str, unknown: Unknown) -> Step:
     written = text(step.get("manipulation") or "", f"{place}manipulation")
-    manipulation = normalise_manipulation(written)
-    if manipulation is None and written.strip().lower() not in _NO_MANIPULATION:
-        unknown["manipulation", written] += 1
+    manipulation = None if written.strip().lower() in _NO_MANIPULATION else written.strip()
+    if manipulation and normalise_manipulation(manipulation) is None:
+        unknown["manipulation", manipulation] += 1
     description = text(required(step, "description", place), f"{place}description")
     return Step(manipulation=manipulation, description=description)
 

@@ -157,7 +157,7 @@ def test_labels_outside_the_vocabularies_are_counted(folder):
     assert isinstance(sample, Sample)
     assert sample.qas[0].skills == ("Calculating",)
     assert sample.qas[0].form == "open"
-    assert [step.manipulation for step in sample.qas[0].steps] == ["Grounding", None]
+    assert [step.manipulation for step in sample.qas[0].steps] == ["Grounding_1(cup)->bbx_1", "Dream"]
     assert unknown == {("skill", "Clairvoyance"): 1, ("form", "sonnet"): 1, ("manipulation", "Dream"): 1}
 
 
