@@ -190,6 +190,8 @@ class Scene:
         if any(geometry.area(box) < region.area * 4 and not geometry.inside(region.bbox, box) for box in others):
             return None
         name, share = _leading(self._crop(_grown(region.bbox, -0.2), region.image))
+        if name == "grey" and self.natural:
+            return None
         ring = shares(self._ring(region.bbox, region.image))
         return name if name and share >= _CLEAR_SHARE and ring.get(name, 0) < 0.4 else None
 

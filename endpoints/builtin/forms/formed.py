@@ -41,6 +41,7 @@ def formed(scene: Scene, drafts: Sequence[Draft], regions: Sequence[Region], rng
             if (shaped := form(scene, draft, rng)) is not None:
                 yield shaped
     yield from _matched(scene, drafts, rng)
+    regions = [region for region in regions if " at [" not in region.name]
     for make in _BY_SCENE:
         if not scene.charted or make not in _CHARTLESS:
             yield from make(scene, regions, rng)

@@ -197,7 +197,7 @@ def depth_order(scene: Scene, regions: Sequence[Region], rng: random.Random) -> 
         shuffled = rng.sample(found, 3)
         question = (
             f"Order {listed(in_words(shuffled))} by how they lie on each other, from the one on top to "
-            "the one at the back of the stack."
+            "the one at the bottom of the stack."
         )
         yield Draft(
             "depth",
@@ -205,7 +205,7 @@ def depth_order(scene: Scene, regions: Sequence[Region], rng: random.Random) -> 
             chain.skills,
             question,
             tuple(chain.steps),
-            f"From the top to the back come the {top}, the {middle} and the {base}.",
+            f"From the top to the bottom come the {top}, the {middle} and the {base}.",
             form="depth_order",
             fineness=0.6,
         )
@@ -303,7 +303,7 @@ def text_translation(scene: Scene, regions: Sequence[Region], rng: random.Random
             chain.think(f"{name} has the {rank} {what}")
             chain.think(f'the {_LANGUAGES[at]} word for "{name}" is "{words[at]}"')
             question = f"Which entry has the {rank} {what}? Give its name in {_LANGUAGES[at]}."
-            answer = f'{capital(name)} has the {rank} {what}; in {_LANGUAGES[at]} this is "{words[at]}".'
+            answer = f'The entry with the {rank} {what} is {capital(name)}; in {_LANGUAGES[at]} this is "{words[at]}".'
             yield Draft(
                 "translation",
                 tuple(names),
