@@ -1,6 +1,8 @@
 """The embedded judge: true pairs pass, and every kind of defect drops the flag that it should."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,8 @@ from evolgraph.endpoints.builtin.judge import judge
 from evolgraph.endpoints.builtin.reading import posed
 from evolgraph.endpoints.builtin.scene import Scene
 from evolgraph.endpoints.builtin.scoring import complexity
+from evolgraph.endpoints.builtin.writer import write
+from PIL import Image
 
 CUP, PLATE = [0.05, 0.2, 0.25, 0.8], [0.55, 0.3, 0.95, 0.7]
 COINS = [[0.1, 0.85, 0.16, 0.95], [0.4, 0.85, 0.46, 0.95], [0.7, 0.85, 0.76, 0.95]]
@@ -223,3 +227,38 @@ def test_pairs_are_answered_by_id_and_odd_pairs_do_no_harm() -> None:
     assert [row["id"] for row in found] == ["a", "b", "c"]
     assert [row["correct"] and row["answerable"] for row in found] == [True, False, False]
     assert all(1 <= row["score_after"] <= 10 for row in found)
+
+
+SEEDS = Path(__file__).parents[3] / "examples" / "seeds"
+
+
+@pytest.mark.parametrize("direction", ["perception", "reasoning", "interaction"])
+def test_what_the_writer_writes_of_the_seeds_is_judged_true(direction: str) -> None:
+    doubted: list[str] = []
+    count = 0
+    for seed in json.loads((SEEDS / "seeds.json").read_text()):
+        facts, questions = seed_request(seed)
+        with Image.open(SEEDS / seed["image"]) as image:
+            scene = Scene([np.asarray(image.convert("RGB"))], facts)
+        evolved = write(direction, scene, questions, [], [], 1)
+        pairs = [
+            {"id": parent["id"], "direction": direction, "parent": parent, "evolved": row}
+            for parent, row in zip(questions, evolved, strict=True)
+        ]
+        found = judge(lambda _, scene=scene: scene, pairs)
+        count += len(found)
+        doubted += [row["reason"] for row in found if not all(row[flag] for flag in FLAGS[:4])]
+    assert len(doubted) <= 0.05 * count, doubted
+
+
+def seed_request(seed: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The facts and questions of a seed as a request has them."""
+    facts = {
+        "images": [],
+        "caption": seed["caption"][1]["value"],
+        "topic": seed["topic_name"],
+        "boxes": [{"label": box["label"], "bbox": box["bbox"], "image": 0} for box in seed["det"]],
+    }
+    turns = seed["conversations_v0"]
+    keys = ("objects", "skills", "question", "answer")
+    return facts, [qa("", "") | {"id": str(at)} | {key: turn[key] for key in keys} for at, turn in enumerate(turns)]
