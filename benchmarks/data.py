@@ -2,6 +2,7 @@
 
 import io
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,8 @@ _CAPTION: Final = (
 def write_seeds(folder: Path, samples: int, seed: int = 0) -> Path:
     """Writes `samples` seeds with 2 or 3 questions each, and their images, into `folder`; gives the seed file."""
     (folder / "images").mkdir(parents=True)
-    for number in range(min(IMAGES, samples)):
-        (folder / f"images/{number}.jpg").write_bytes(_jpeg(np.random.default_rng((seed, number))))
+    for number, picture in enumerate(_pictures(min(IMAGES, samples), seed)):
+        (folder / f"images/{number}.jpg").write_bytes(picture)
     path = folder / "seeds.json"
     path.write_bytes(orjson.dumps([_row(number) for number in range(samples)], option=orjson.OPT_INDENT_2))
     return path
@@ -57,18 +58,22 @@ def _box(rng: random.Random) -> tuple[float, ...]:
     return tuple(round(edge, 3) for edge in (left, top, left + 0.2, top + 0.25))
 
 
-def _jpeg(rng: np.random.Generator) -> bytes:
-    """A picture of smooth colours under fine grain, as strong as its size in bytes asks for."""
-    width, height = _SIZE
-    coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize(_SIZE, Image.Resampling.BICUBIC)
-    grain = rng.normal(0.0, 1.0, (height, width, 1))
+def _pictures(count: int, seed: int) -> Iterator[bytes]:
+    """JPEGs of smooth colours under fine grain, which is as strong as the wished size of the first one asks for."""
     low, high = 0.0, 64.0
-    data = b""
     for _ in range(8):
         strength = (low + high) / 2
-        pixels = np.clip(np.asarray(coarse) + strength * grain, 0, 255).astype(np.uint8)
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "JPEG", quality=85)
-        data = stream.getvalue()
-        low, high = (strength, high) if len(data) < IMAGE_BYTES else (low, strength)
-    return data
+        small = len(_jpeg(np.random.default_rng((seed, 0)), strength)) < IMAGE_BYTES
+        low, high = (strength, high) if small else (low, strength)
+    for number in range(count):
+        yield _jpeg(np.random.default_rng((seed, number)), (low + high) / 2)
+
+
+def _jpeg(rng: np.random.Generator, strength: float) -> bytes:
+    width, height = _SIZE
+    coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize(_SIZE, Image.Resampling.BICUBIC)
+    grain = rng.normal(0.0, strength, (height, width, 1))
+    pixels = np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
