@@ -1,17 +1,44 @@
 """Where things lie, and one small sample that the tests of several rooms work on."""
 
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evolgraph.samples.sample import QA, Box, Image, Sample, Step
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("evolgraph", settings.get_profile("default"), deadline=None)
+# On top of the profile that Hypothesis chose (another one under CI): a slow machine is no failure.
+settings.register_profile("evolgraph", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("evolgraph")
 
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT / "examples" / "seeds" / "seeds.json"
+
+
+def repository_files() -> list[Path]:
+    """What git knows or would take, sorted; without git, every file outside of hidden and built folders."""
+    if shutil.which("git"):
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        if listed.returncode == 0:
+            found = (ROOT / name for name in listed.stdout.split("\0") if name)
+            return sorted(path for path in found if path.is_file() and not path.is_symlink())
+    return sorted(_walk(ROOT))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name in ("__pycache__", "build", "dist") or path.suffix == ".egg-info":
+            continue
+        if path.is_dir():
+            yield from _walk(path)
+        elif path.suffix not in (".db", ".lock") and not path.is_symlink():
+            yield path
 
 
 def make_qa(number: int = 0, **changes: Any) -> QA:

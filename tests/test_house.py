@@ -2,14 +2,13 @@
 
 import ast
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT
+from .conftest import ROOT, repository_files
 
 FLOORS = {
     "errors": 0,
@@ -29,18 +28,9 @@ GUESTS = ("tests/", "benchmarks/", "examples/")
 """Folders that are not installed and may import everything."""
 
 
-def tracked(pattern: str) -> list[Path]:
-    """The files that git knows or would take, so that a file counts before it is committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return [ROOT / name for name in sorted(listed.stdout.split("\0")) if name and (ROOT / name).is_file()]
-
-
 def product() -> list[Path]:
     """The package's Python files."""
-    return [path for path in tracked("*.py") if not shown(path).startswith(GUESTS)]
+    return [path for path in repository_files() if path.suffix == ".py" and not shown(path).startswith(GUESTS)]
 
 
 def shown(path: Path) -> str:
@@ -144,14 +134,11 @@ def foreign(text: str, name: str) -> list[str]:
 
 
 def test_no_file_names_a_machine_or_a_package_host() -> None:
-    texts = [path for path in tracked("*") if path.suffix in {".py", ".md", ".toml", ".json", ".html", ".css", ".js"}]
-    mine = Path(__file__).resolve()
-    found = [
-        line
-        for path in texts
-        if path.resolve() != mine and not path.is_symlink()
-        for line in foreign(path.read_text(encoding="utf-8"), shown(path))
+    texts = [
+        path for path in repository_files() if path.suffix in {".py", ".md", ".toml", ".json", ".html", ".css", ".js"}
     ]
+    mine = ROOT / "tests" / Path(__file__).name
+    found = [line for path in texts if path != mine for line in foreign(path.read_text(encoding="utf-8"), shown(path))]
     assert not found, "\n" + "\n".join(found)
 
 
@@ -165,7 +152,7 @@ def settings() -> dict:
 
 
 def test_every_package_is_listed() -> None:
-    folders = {path.parent for path in tracked("*__init__.py") if not shown(path).startswith(GUESTS)}
+    folders = {path.parent for path in product() if path.name == "__init__.py"}
     packages = {"evolgraph"} | {f"evolgraph.{shown(folder).replace('/', '.')}" for folder in folders}
     assert set(settings()["packages"]) == packages
 
@@ -179,7 +166,7 @@ def test_what_is_not_code_is_package_data() -> None:
     data = settings()["package-data"]
     rooms = tuple(f"{room}/" for room in FLOORS)
     missing = []
-    for path in tracked("*"):
+    for path in repository_files():
         if path.suffix == ".py" or not shown(path).startswith(rooms):
             continue
         package = "evolgraph." + shown(path.parent).replace("/", ".")
