@@ -46,7 +46,7 @@ def test_the_score_must_rise_for_reasoning_and_must_not_fall_for_the_others(
 @pytest.mark.parametrize("direction", ["reasoning", "perception", "interaction"])
 @pytest.mark.parametrize("flag", FLAGS)
 def test_every_flag_must_hold_whatever_the_score(flag: str, direction: str) -> None:
-    given = verdict(before=1, after=10, **{flag: False})
+    given = verdict(before=1, after=10).model_copy(update={flag: False})
     assert not accepted(given, direction)
     assert refusal_code(given) == "not-" + flag.replace("_", "-")
 
