@@ -3,7 +3,8 @@
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 _BINARY: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
@@ -15,10 +16,13 @@ _BINARY: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
 _SIGNS: Final = str.maketrans({"×": "*", "÷": "/", "\u2212": "-", "\u2013": "-"})  # noqa: RUF001
 _EXPRESSION: Final = re.compile(r"[\d.\s+\-*/()]{1,200}")
 _EQUALITY: Final = re.compile(
-    r"(?<![\w.,])((?:\(\s*)*\d[\d.]*(?:[\s)]*[+\-*/][\s(]*\d[\d.]*)+[\s)]*)(?:=|≈)\s*(-?\d[\d.]*)"
+    r"(?<![\w.,])(-?)\s?((?:\(\s*)*\d[\d.,]*(?:[\s)]*[+\-*/][\s(]*\d[\d.,]*)+[\s)]*)[=≈]\s*(-?\d[\d.,]*)(%?)"
 )
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 
 
+@lru_cache(maxsize=4096)
 def evaluate(text: str) -> float | None:
     """The value of the arithmetic expression `text` (+, -, *, /, parentheses), or None when it is not one."""
     plain = text.translate(_SIGNS).strip()
@@ -41,15 +45,24 @@ def _value(node: ast.expr) -> float:
     raise ValueError("not arithmetic")
 
 
-def equalities(text: str) -> Iterator[tuple[str, float, str]]:
-    """Every "expression = number" in `text`: the expression, its true value, and the number as written."""
-    for expression, stated in _EQUALITY.findall(text.translate(_SIGNS)):
-        value = evaluate(expression)
-        if value is not None:
-            yield expression.strip(), value, stated.rstrip(".")
+def false_equality(text: str) -> str | None:
+    """The first "expression = number" in `text` that does not work out, as "expression is value, not number".
+
+    A minus before an expression may be a dash, a per cent sign may scale the result: either reading is enough.
+    """
+    for sign, expression, stated, percent in _EQUALITY.findall(_THOUSANDS.sub("", text.translate(_SIGNS))):
+        number = stated.rstrip(".,")
+        values = [value for start in {"", sign} if (value := evaluate(start + expression)) is not None]
+        if not values or not _NUMBER.fullmatch(number):
+            continue
+        readings = [*values, *(100 * value for value in values if percent)]
+        if not any(agrees(value, number) for value in readings):
+            return f"{(sign + expression).strip()} is {values[-1]:g}, not {number}{percent}"
+    return None
 
 
 def agrees(value: float, stated: str) -> bool:
     """Whether the number `stated` is `value`, rounded to as many decimals as it shows."""
     decimals = len(stated.partition(".")[2])
-    return abs(value - float(stated)) <= 0.5 * 10**-decimals + 1e-9 if decimals else abs(value - float(stated)) < 1e-6
+    tolerance = 0.5 * 10**-decimals + 1e-9 if decimals else 1e-6
+    return abs(value - float(stated)) <= tolerance

@@ -1,20 +1,24 @@
 """The screen: what code can refuse without asking a model. A refused pair costs no judge call."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Final
 
 from ..samples.sample import QA, Box, Step
 from ..samples.vocabulary import OPEN, normalise_form, normalise_manipulation, normalise_skill
-from .arithmetic import agrees, equalities, evaluate
+from .arithmetic import agrees, evaluate, false_equality
 from .replies import EvolvedQA
 
 BOX_TOLERANCE: Final = 0.01
 MAX_QUESTION: Final = 1200
 MAX_ANSWER: Final = 1600
 MAX_STEPS: Final = 16
+ALIKE: Final = 0.92
+"""Share of common words, in order, above which two texts are near copies."""
 _NUMBER: Final = r"\s*(\d+(?:\.\d+)?)\s*"
 _BOX: Final = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]")
 _CHOICE: Final = re.compile(r"^\s*\(?([A-H])[.):]\s*(\S.*?)\s*$", re.MULTILINE)
@@ -131,9 +135,8 @@ def boxes(pair: Pair) -> Refusal | None:
 def calculation(pair: Pair) -> Refusal | None:
     """Every Calculate step's arithmetic works out, and its description states the result."""
     for step in pair.candidate.qa.steps:
-        for expression, value, stated in equalities(step.description):
-            if not agrees(value, stated):
-                return Refusal("calculate", f"{expression} is {value:g}, not {stated}")
+        if wrong := false_equality(step.description):
+            return Refusal("calculate", wrong)
         if normalise_manipulation(step.manipulation) == "Calculate" and (refusal := _unstated(step)):
             return refusal
     return None
@@ -191,13 +194,20 @@ def copy(pair: Pair) -> Refusal | None:
     return None
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.lower()))
 
 
 def _alike(one: str, other: str) -> bool:
-    matcher = SequenceMatcher(None, _words(one), _words(other), autojunk=False)
-    return matcher.real_quick_ratio() > 0.92 and matcher.quick_ratio() > 0.92 and matcher.ratio() > 0.92
+    """Whether the texts share over 92% of their words in order; most pairs are told apart by the words alone."""
+    first, second = _words(one), _words(other)
+    most = 2 * min(len(first), len(second))
+    if most <= ALIKE * (len(first) + len(second)):
+        return False
+    if 2 * (Counter(first) & Counter(second)).total() <= ALIKE * (len(first) + len(second)):
+        return False
+    return SequenceMatcher(None, first, second, autojunk=False).ratio() > ALIKE
 
 
 def length(pair: Pair) -> Refusal | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
@@ -37,8 +38,9 @@ def load(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | No
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
     ctx.meta["endpoints"] = _endpoints(values.pop("endpoint", []), path)
     known = {option.name: option for option in ctx.command.params if isinstance(option, click.Option) and option.name}
-    for key in values:
-        _known(key.replace("-", "_"), [name.replace("_", "-") for name in known], path)
+    for key, value in values.items():
+        _known(key, [name.replace("_", "-") for name in known], path)
+        _fits(known[key.replace("-", "_")], value, path)
     ctx.default_map = {key.replace("-", "_"): value for key, value in values.items()} | dict(ctx.default_map or {})
     return path
 
@@ -51,6 +53,12 @@ def _known(key: str, names: Sequence[str], path: Path) -> None:
     raise ConfigError(f"unknown key {key!r}", where=str(path), remedy=hint)
 
 
+def _fits(option: click.Option, value: Any, path: Path) -> None:
+    if isinstance(value, list) != option.multiple or isinstance(value, dict):
+        wanted = "a list" if option.multiple else "a single value"
+        raise ConfigError(f"{option.name} is {value!r}, not {wanted}", where=str(path))
+
+
 def _endpoints(tables: Any, path: Path) -> tuple[Endpoint, ...]:
     if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
         raise ConfigError("endpoint is not a list of tables", where=str(path), remedy="write [[endpoint]]")
@@ -60,8 +68,12 @@ def _endpoints(tables: Any, path: Path) -> tuple[Endpoint, ...]:
             _known(key, ENDPOINT_KEYS, path)
         if missing := [key for key in ("url", "model") if key not in table]:
             raise ConfigError(f"an endpoint has no {missing[0]}", where=str(path))
-        roles = {"roles": tuple(table["roles"])} if "roles" in table else {}
-        found.append(Endpoint(**{**table, **roles}))
+        try:
+            found.append(TypeAdapter(Endpoint).validate_python(table))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"endpoint.{field}: {first['msg']}", where=str(path)) from error
     return tuple(found)
 
 

@@ -64,13 +64,14 @@ def _run(work: Any) -> int:
 
 
 async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
-    from ..graph.results import refusals, write_quarantine, write_results
+    from ..graph.results import check_writable, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, show_progress, show_summary
 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
     results = options["out"] or Path(f"{seeds.stem}.evolved.jsonl")
+    check_writable(results)
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
         resume=options["resume"] == "auto",

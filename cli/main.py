@@ -50,6 +50,9 @@ def main() -> None:
         sys.exit(cli.main(standalone_mode=False, auto_envvar_prefix="EVOLGRAPH"))
     except EvolgraphError as error:
         _fail(str(error), 2)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         _fail(" ".join(error.format_message().split()), 2)
     except (click.Abort, KeyboardInterrupt):
@@ -57,6 +60,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
 
 
 def _fail(line: str, code: int) -> None:

@@ -16,6 +16,7 @@ from langgraph.types import Command
 from ..agents.agent import Agent, View
 from ..agents.judge import Judge
 from ..agents.screen import SCREENS, Screen
+from ..endpoints.errors import PASSING
 from .policies.policy import Decision, Policy
 from .rounds import (
     Ruling,
@@ -31,7 +32,7 @@ from .routing import decide, ending, span
 from .settings import Settings
 from .state import State, Update, changed, heads_of, proposed_of, sample_of
 
-TERMINAL = frozenset({"bad-request", "rate-limited", "server", "timeout", "unreachable"})
+TERMINAL = PASSING | {"bad-request", "garbled"}
 """Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
 
 
@@ -123,7 +124,9 @@ class Loop:
             judged, used = await self._judged(state, screened, decision.direction, spans)
             rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
         update = close_round({**state, "tokens": tokens}, screened, rulings, decision.direction)
-        self.policy.learn(decision, update["reward"]["reward"])
+        reward = update["reward"]["reward"]
+        if reward is not None:
+            self.policy.learn(decision, reward)
         if self.on_round:
             self.on_round(update["verdicts"])
         goto, onward = await self.next_round(changed(state, update))

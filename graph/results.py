@@ -15,6 +15,7 @@ from ..samples.sample import QA, Sample
 from ..store.connections import reading
 from ..store.lineage import Lineage, Settled, settled_lineages, settled_records
 from ..store.traces import rejection_reasons
+from .identity import RunError
 
 
 @contextmanager
@@ -31,6 +32,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """Raises RunError when no file can be written at `path`, so that nobody learns it after hours of calls."""
+    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise RunError("no file can be written there", where=str(path), remedy="name a file in a folder that exists")
 
 
 def write_lines(path: Path, rows: Iterable[Any]) -> int:

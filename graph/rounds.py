@@ -8,6 +8,7 @@ from typing import Any
 from ..agents.judge import FLAGS, accepted, refusal_code
 from ..agents.replies import EvolvedQA, PairVerdict
 from ..agents.screen import Pair, Refusal, Screen, normalise, screen
+from ..endpoints.errors import PASSING
 from ..samples.sample import QA, Box
 from .routing import reward
 from .state import Head, State, Update, heads_of, proposed_of, sample_of
@@ -103,7 +104,7 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
             first.setdefault(ruling.qa, ruling.verdict.score_before)
     passed = [by_id[head["qa"]["id"]] for head in state["heads"] if by_id[head["qa"]["id"]].accepted]
     gains = [r.verdict.score_after - r.verdict.score_before for r in passed if r.verdict]
-    judged = any(ruling.verdict or ruling.stage == "screen" for ruling in rulings)
+    judged = any(ruling.verdict or ruling.accepted or ruling.stage == "screen" for ruling in rulings)
     failures = [r for r in rulings if r.stage == "agent" or (r.stage == "judge" and not r.verdict and not r.accepted)]
     failure = f"{failures[0].code}: {failures[0].reason}" if failures else ""
     attempts = screened.attempts
@@ -117,7 +118,7 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
         "proposed": [*state["proposed"], *_confirmed(screened, passed, proposed_of(state))],
         "reward": {
             "round": number,
-            "reward": reward(gains, len(heads)),
+            "reward": None if failures and failures[0].code in PASSING else reward(gains, len(heads)),
             "tokens": state["tokens"],
             "rewarded_ns": time.time_ns(),
         },

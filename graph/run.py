@@ -134,11 +134,11 @@ class Evolution:
         if not self._endpoints:
             url = await self._stack.enter_async_context(running())
             self._endpoints = (Endpoint(url=url, model="builtin"),)
+        for endpoint in dict.fromkeys(self._endpoints):
+            await probe(endpoint)
         identity = fingerprint(settings, library, policy, self._endpoints, list(agents))
         self.run = await self._claim(identity)
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
-        for endpoint in dict.fromkeys(self._endpoints):
-            await probe(endpoint)
         ledger = Ledger(self._store, self.run.id)
         client = Client(self._endpoints, images, ledger, run_seed=settings.seed)
         self.client = await self._stack.enter_async_context(client)

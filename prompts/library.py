@@ -62,7 +62,10 @@ class Library:
 
     def _compile(self, path: Path) -> Template:
         try:
-            return self._environment.from_string(path.read_text(encoding="utf-8"))
+            template = self._environment.from_string(path.read_text(encoding="utf-8"))
+            # A plain dict instead of Jinja's chain of mappings, which every rendering would walk.
+            template.globals = dict(template.globals)
+            return template
         except (OSError, UnicodeDecodeError, TemplateError) as error:
             raise PromptError(f"cannot use this prompt: {error}", where=str(path)) from error
 

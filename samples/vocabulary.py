@@ -6,6 +6,7 @@ is normalised to a member or the caller is told that it could not be.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 SKILLS: Final = (
@@ -100,6 +101,7 @@ _FORM_SYNONYMS: Final = {
 }
 
 
+@lru_cache(maxsize=1024)
 def _key(label: str) -> str:
     """Lower-case words without punctuation, numbering or a trailing "ability" or "skill"."""
     words = re.sub(r"[^a-z]+", " ", label.lower()).split()

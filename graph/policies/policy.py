@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from ...errors import EvolgraphError
@@ -46,7 +46,7 @@ class Decision:
 
     def row(self) -> dict[str, Any]:
         """The decision as plain JSON."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 class Policy(Protocol):

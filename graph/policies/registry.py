@@ -38,13 +38,15 @@ def load_policy(spec: str) -> Policy:
         name, _, weights = spec.partition(":")
         settings = {"weights": _weights(weights)} if weights else {}
     known = factories()
+    if not isinstance(name, str):
+        raise PolicyError(f"policy is {name!r}, not a name", where=spec, remedy='write policy = "NAME"')
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
         raise PolicyError(f"no policy is called {name!r}", remedy=hint)
     try:
         return known[name](**settings)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         remedy = "for example fixed:perception=2,reasoning=1,interaction=1" if name == "fixed" else ""
         raise PolicyError(f"cannot be built from {settings or 'its name alone'}", where=name, remedy=remedy) from error
 
@@ -56,7 +58,7 @@ def _weights(text: str) -> dict[str, float]:
         raise PolicyError(f"cannot read the weights {text!r}", remedy="write name=number,name=number") from error
 
 
-def _from_file(path: Path) -> tuple[str, dict[str, Any]]:
+def _from_file(path: Path) -> tuple[Any, dict[str, Any]]:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
         return settings.pop("policy"), settings

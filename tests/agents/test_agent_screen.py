@@ -149,7 +149,6 @@ def test_the_screen_refuses_by_code(pair: Pair, expected: str) -> None:
         "The label says 1 + 2 = 3.0.1, a version.",
     ],
 )
-@pytest.mark.xfail(strict=True, reason="equalities() reads these wrongly, the last one raises out of the node")
 def test_true_arithmetic_in_everyday_notation_passes(text: str) -> None:
     assert code(described(text, None)) == "passed"
 
