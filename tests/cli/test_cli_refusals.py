@@ -138,8 +138,7 @@ def test_no_image_at_all_is_wrong_use(evolgraph: Run, tmp_path: Path, url: str) 
         (["graph", "--format", "jpeg"], "'jpeg' is not one of 'mermaid', 'png'"),
         (["serve", "--port", "99999"], "'--port': 99999 is not in the range"),
         (["seeds", "draw", "0", "-o", "drawn"], "0 is not in the range"),
-        (["graph", "-o", "no/such.mmd"],
-            "no/such.mmd"),
+        (["graph", "-o", "no/such.mmd"], "no/such.mmd"),
     ],
 )
 def test_other_commands_used_wrongly(evolgraph: Run, words: list[str], told: str) -> None:
