@@ -13,6 +13,8 @@ from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
 
 DEFAULT_FILE: Final = Path("evolgraph.toml")
+_NOT_IN_FILES: Final = ("config", "endpoint", "model", "key-env")
+"""A file names its endpoints in [[endpoint]] tables, and no other file."""
 ENDPOINT_KEYS: Final = tuple(Endpoint.__dataclass_fields__)
 
 
@@ -37,26 +39,37 @@ def load(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | No
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
     ctx.meta["endpoints"] = _endpoints(values.pop("endpoint", []), path)
-    known = {option.name: option for option in ctx.command.params if isinstance(option, click.Option) and option.name}
+    known = _options(ctx)
     for key, value in values.items():
-        _known(key, [name.replace("_", "-") for name in known], path)
-        _fits(known[key.replace("-", "_")], value, path)
-    ctx.default_map = {key.replace("-", "_"): value for key, value in values.items()} | dict(ctx.default_map or {})
+        _known(key, [*known], path)
+        _fits(known[_spelled(key)], key, value, path)
+    ctx.default_map = {str(known[_spelled(key)].name): value for key, value in values.items()}
     return path
 
 
+def _options(ctx: click.Context) -> dict[str, click.Option]:
+    """The options that a file may set, by their names on the command line."""
+    options = [option for option in ctx.command.params if isinstance(option, click.Option)]
+    named = {max(option.opts, key=len).removeprefix("--"): option for option in options}
+    return {name: option for name, option in named.items() if name not in _NOT_IN_FILES}
+
+
+def _spelled(key: str) -> str:
+    return key.replace("_", "-")
+
+
 def _known(key: str, names: Sequence[str], path: Path) -> None:
-    if key.replace("_", "-") in [name.replace("_", "-") for name in names]:
+    if _spelled(key) in map(_spelled, names):
         return
-    near = difflib.get_close_matches(key.replace("_", "-"), names, 1)
+    near = difflib.get_close_matches(_spelled(key), names, 1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
     raise ConfigError(f"unknown key {key!r}", where=str(path), remedy=hint)
 
 
-def _fits(option: click.Option, value: Any, path: Path) -> None:
+def _fits(option: click.Option, key: str, value: Any, path: Path) -> None:
     if isinstance(value, list) != option.multiple or isinstance(value, dict):
         wanted = "a list" if option.multiple else "a single value"
-        raise ConfigError(f"{option.name} is {value!r}, not {wanted}", where=str(path))
+        raise ConfigError(f"{key} is {value!r}, not {wanted}", where=str(path))
 
 
 def _endpoints(tables: Any, path: Path) -> tuple[Endpoint, ...]:

@@ -94,18 +94,20 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
                 await display
             await asyncio.to_thread(write_results, store, run.run.id, results)
         summary = await run.summary()
-    quarantine = write_quarantine(run.quarantined, results)
+        bad_rows = results.with_name("quarantine.jsonl")
+        quarantined = await asyncio.to_thread(write_quarantine, store, run.run.id, bad_rows)
+        reasons = await asyncio.to_thread(refusals, store, run.run.id)
+    if summary.samples == 0:
+        raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {bad_rows}")
     if options["as_json"]:
         click.echo(orjson.dumps(summary).decode())
     else:
-        show_summary(summary, await asyncio.to_thread(refusals, store, run.run.id), out)
+        show_summary(summary, reasons, out)
         if not summary.calls and not summary.pending:
             out.print("Every sample was settled already: no call was made.")
         out.print(
-            f"results {results}, store {store}" + (f", bad rows {quarantine}" if quarantine else ""), soft_wrap=True
+            f"results {results}, store {store}" + (f", bad rows {bad_rows}" if quarantined else ""), soft_wrap=True
         )
-    if summary.samples == 0:
-        raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {quarantine}")
     return _EXIT_FAILED if summary.failed else 0
 
 

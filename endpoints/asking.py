@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, Protocol
 
+from ..samples.contained import ImageError
 from .chat import UNKNOWN, Answer, Ask, Ledger, Message, T, TextPart, Usage
 from .errors import FATAL, PASSING, REPAIRABLE, EndpointError
 from .replies import Parsed, Reply, parse, without_thinking
@@ -82,7 +83,11 @@ class Asker:
         if self._stopped:
             raise _fatal(*self._stopped)
         started = time.time_ns()
-        sent = await self._sender.send(call)
+        try:
+            sent = await self._sender.send(call)
+        except ImageError as error:
+            # Nothing was asked: the sample cannot be shown any more, which is no reason to stop the others.
+            return _Turn(Parsed(None, "image", str(error)), None, UNKNOWN, replayed=False)
         ended = time.time_ns()
         reply = sent.reply
         if reply.kind in FATAL:

@@ -15,6 +15,7 @@ Kind = Literal[
     "check",  # fits the reply model, but not what was asked
     "garbled",  # status 200 with a body that is not JSON
     "too-large",  # a body over the cap; reading stopped there
+    "image",  # the sample's image could not be read, so nothing was sent
     "unreachable",
     "timeout",
     "rate-limited",  # 408, 425, 429

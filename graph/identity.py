@@ -1,12 +1,15 @@
 """Which run a store holds, and whether this start may go on with it."""
 
 import difflib
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
 from ..prompts.library import Library
+from ..store.runs import Run, create_run, newest_run
+from ..store.store import Store
 from .policies.policy import Policy
 from .settings import SWITCHES, Settings
 
@@ -35,6 +38,22 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two fingerprints, in one line; empty when they agree."""
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     return "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in changed)
+
+
+async def claim(store: Store, identity: Mapping[str, Any], seed: int, *, resume: bool) -> Run:
+    """The run that `store` holds when it is this one, or a new one in an empty store.
+
+    Raises RunError when it holds another one, or any at all without `resume`.
+    """
+    known = await store.read(newest_run)
+    if known is None:
+        return await create_run(store, uuid.uuid4().hex[:12], identity, seed)
+    anew = "name another --store, or delete this one, to start anew"
+    if not resume:
+        raise RunError("the store holds a run already", where=str(store.path), remedy=anew)
+    if changed := difference(known.fingerprint, identity):
+        raise RunError(f"the store holds a run with other settings: {changed}", where=str(store.path), remedy=anew)
+    return known
 
 
 def check_ablations(ablate: Sequence[str], names: Sequence[str]) -> None:

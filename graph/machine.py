@@ -32,7 +32,7 @@ from .routing import decide, ending, span
 from .settings import Settings
 from .state import State, Update, changed, heads_of, proposed_of, sample_of
 
-TERMINAL = PASSING | {"bad-request", "garbled"}
+TERMINAL = PASSING | {"bad-request", "garbled", "image"}
 """Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
 
 

@@ -1,8 +1,9 @@
 """What a run leaves beside its store: the results file, the bad rows, and why pairs were refused."""
 
+import itertools
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -10,10 +11,10 @@ from typing import IO, Any
 import orjson
 
 from ..samples.formats.evolved import Evolved, ScoredQA
-from ..samples.formats.reader import Rejected
 from ..samples.sample import QA, Sample
 from ..store.connections import reading
 from ..store.lineage import Lineage, Settled, settled_lineages, settled_records
+from ..store.runs import quarantined
 from ..store.traces import rejection_reasons
 from .identity import RunError
 
@@ -68,13 +69,12 @@ def write_results(store: Path, run: str, path: Path) -> int:
         return write_lines(path, settled_records(db, run))
 
 
-def write_quarantine(rejected: Sequence[Rejected], results: Path) -> Path | None:
-    """Writes the seed rows that could not be used beside `results`; None when there are none."""
-    if not rejected:
-        return None
-    path = results.with_name("quarantine.jsonl")
-    write_lines(path, ({"where": row.where, "reason": row.reason} for row in rejected))
-    return path
+def write_quarantine(store: Path, run: str, path: Path) -> int:
+    """Writes the seed rows that could not be used, unless there are none; gives their number."""
+    with reading(store) as db:
+        rows = quarantined(db, run)
+        first = next(rows, None)
+        return write_lines(path, itertools.chain([first], rows)) if first else 0
 
 
 def refusals(store: Path, run: str) -> list[tuple[str, int, str]]:

@@ -1,14 +1,12 @@
 """Many samples through the graph: a bounded stream from the seeds to the settled, resumable at any point."""
 
 import asyncio
-import itertools
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Self, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
@@ -21,24 +19,23 @@ from ..endpoints.endpoint import Endpoint
 from ..endpoints.probing import probe
 from ..errors import EvolgraphError
 from ..prompts.library import Library
-from ..samples.formats.reader import Rejected, read
-from ..samples.images import ImageRoot
+from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
 from ..store.checkpoints import Saver
 from ..store.ledger import Ledger
-from ..store.runs import Run, Standing, create_run, end_session, newest_run, standing, start_session
+from ..store.runs import Standing, end_session, quarantine, standing, start_session
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
-from .identity import RunError, check_ablations, difference, fingerprint
+from .feed import READ_AHEAD, Feed
+from .identity import RunError, check_ablations, claim, fingerprint
 from .machine import build_graph
 from .outcome import Outcome, Progress, Summary, outcome_of
 from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, rows
 
-READ_AHEAD: Final = 32
-"""Samples read from the seeds at a time."""
 Graph = CompiledStateGraph[State, None, State, State]
+Waiting = asyncio.Queue[tuple[int, Sample] | None]
 
 
 class Evolution:
@@ -57,8 +54,7 @@ class Evolution:
         settings: Settings,
         resume: bool,
     ) -> None:
-        self._seeds = seeds
-        self._images = images
+        self._feed = Feed(seeds, images, settings.limit)
         self._endpoints = tuple(endpoints)
         self._resume = resume
         self._stack = AsyncExitStack()
@@ -66,7 +62,6 @@ class Evolution:
         self.settings = settings
         self.store_path = store
         self.progress = Progress()
-        self.quarantined: list[Rejected] = []
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -127,9 +122,7 @@ class Evolution:
         settings = self.settings
         agents, library, policy = directions(), Library(settings.prompts), load_policy(settings.policy)
         check_ablations(settings.ablate, list(agents))
-        images = ImageRoot(self._image_root())
-        batches = _batches(self._samples(images))
-        first = await asyncio.to_thread(next, batches, [])
+        await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
         if not self._endpoints:
             url = await self._stack.enter_async_context(running())
@@ -137,10 +130,10 @@ class Evolution:
         for endpoint in dict.fromkeys(self._endpoints):
             await probe(endpoint)
         identity = fingerprint(settings, library, policy, self._endpoints, list(agents))
-        self.run = await self._claim(identity)
+        self.run = await claim(self._store, identity, settings.seed, resume=self._resume)
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
         ledger = Ledger(self._store, self.run.id)
-        client = Client(self._endpoints, images, ledger, run_seed=settings.seed)
+        client = Client(self._endpoints, self._feed.images, ledger, run_seed=settings.seed)
         self.client = await self._stack.enter_async_context(client)
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
@@ -152,56 +145,31 @@ class Evolution:
             on_round=self.progress.close_round,
             checkpointer=Saver(self._store, rows),
         )
-        self._batches = itertools.chain([first], batches)
         self._session = await start_session(self._store, self.run.id)
-
-    def _image_root(self) -> Path:
-        if self._images is not None:
-            return self._images
-        return self._seeds.parent if isinstance(self._seeds, Path) else Path.cwd()
-
-    def _samples(self, images: ImageRoot) -> Iterator[Sample | Rejected]:
-        found = read(self._seeds, images) if isinstance(self._seeds, Path) else iter(self._seeds)
-        return itertools.islice(found, self.settings.limit)
-
-    async def _claim(self, identity: dict[str, Any]) -> Run:
-        """The store's run when it is this one, or a new one in an empty store."""
-        known = await self._store.read(newest_run)
-        if known is None:
-            return await create_run(self._store, uuid.uuid4().hex[:12], identity, self.settings.seed)
-        anew = "name another --store, or delete this one, to start anew"
-        if not self._resume:
-            raise RunError("the store holds a run already", where=str(self.store_path), remedy=anew)
-        if changed := difference(known.fingerprint, identity):
-            raise RunError(
-                f"the store holds a run with other settings: {changed}", where=str(self.store_path), remedy=anew
-            )
-        return known
 
     async def _run(self) -> None:
         """Feeds the samples to as many workers as may be in flight; the end of the stream closes the outcomes."""
-        waiting: asyncio.Queue[tuple[int, Sample] | None] = asyncio.Queue(maxsize=READ_AHEAD)
+        waiting: Waiting = asyncio.Queue(maxsize=READ_AHEAD)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(self.settings.concurrency):
                     tasks.create_task(self._work(waiting))
-                await self._feed(waiting)
+                await self._admit(waiting)
         except* Exception as group:
             self._error = _first(group)
         await self._done.put(None)
 
-    async def _feed(self, waiting: asyncio.Queue[tuple[int, Sample] | None]) -> None:
-        position = 0
-        while batch := await asyncio.to_thread(next, self._batches, None):
-            for row in batch:
-                if isinstance(row, Rejected):
-                    self.quarantined.append(row)
-                    self.progress.quarantined += 1
-                    continue
-                self.progress.seen += 1
-                position += 1
-                if not self._is_settled(row):
-                    await waiting.put((position - 1, row))
+    async def _admit(self, waiting: Waiting) -> None:
+        """Hands the samples that are not settled to the workers, and puts the rows that cannot be used on record."""
+        async for batch in self._feed.batches():
+            if rejected := [row for row in batch if isinstance(row, Rejected)]:
+                self.progress.quarantined += len(rejected)
+                await quarantine(self._store, self.run.id, {row.where: row.reason for row in rejected})
+            for sample in batch:
+                if isinstance(sample, Sample):
+                    position, self.progress.seen = self.progress.seen, self.progress.seen + 1
+                    if not self._is_settled(sample):
+                        await waiting.put((position, sample))
         self.progress.read_all = True
         for _ in range(self.settings.concurrency):
             await waiting.put(None)
@@ -219,7 +187,7 @@ class Evolution:
             self.progress.resumed += 1
         return bool(status)
 
-    async def _work(self, waiting: asyncio.Queue[tuple[int, Sample] | None]) -> None:
+    async def _work(self, waiting: Waiting) -> None:
         while (item := await waiting.get()) is not None:
             outcome = await self._evolve_one(*item)
             self.progress.settled[outcome.status] += 1
@@ -234,11 +202,6 @@ class Evolution:
         state: Any = None if begun else initial(sample, position)
         final = await self.graph.ainvoke(state, config, durability="sync")
         return outcome_of(cast(State, final))
-
-
-def _batches(samples: Iterator[Sample | Rejected]) -> Iterator[list[Sample | Rejected]]:
-    while batch := list(itertools.islice(samples, READ_AHEAD)):
-        yield batch
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

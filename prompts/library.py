@@ -26,8 +26,14 @@ def data_lines(rows: Sequence[Any] | dict[str, Any]) -> str:
     JSON escapes line breaks inside strings, so no value can close the fence it stands in.
     """
     if isinstance(rows, dict):
-        return orjson.dumps(rows).decode()
-    return "[" + ",\n".join(orjson.dumps(row).decode() for row in rows) + "]"
+        return _one_line(rows)
+    return "[" + ",\n".join(map(_one_line, rows)) + "]"
+
+
+def _one_line(row: Any) -> str:
+    text = orjson.dumps(row).decode()
+    # JSON leaves these three line breaks of Unicode as they are.
+    return text.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 class Library:

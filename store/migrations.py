@@ -282,6 +282,18 @@ def m0008_views_of_calls(database: Database) -> None:
     """)
 
 
+def m0009_quarantine(database: Database) -> None:
+    """Seed rows that could not be used."""
+    database.executescript("""
+        CREATE TABLE quarantine (
+            run TEXT NOT NULL REFERENCES runs(id),
+            place TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            PRIMARY KEY (run, place)
+        ) STRICT;
+    """)
+
+
 _STEPS = (
     m0001_runs,
     m0002_outcomes,
@@ -291,6 +303,7 @@ _STEPS = (
     m0006_checkpoints,
     m0007_views_of_samples,
     m0008_views_of_calls,
+    m0009_quarantine,
 )
 _NAMES = {step.__name__ for step in _STEPS}
 _migrations = Migrations("evolgraph")

@@ -4,7 +4,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,18 @@ async def create_run(store: Store, run: str, fingerprint: Mapping[str, Any], see
     row = {"id": run, "created_ns": time.time_ns(), "fingerprint": fingerprint, "seed": seed, "parent": None}
     await store.writer.insert({"runs": [row]})
     return Run(run, fingerprint, seed)
+
+
+async def quarantine(store: Store, run: str, rows: Mapping[str, str]) -> None:
+    """Puts seed rows that cannot be used on record: by their place in the seeds, the reason."""
+    kept = [{"run": run, "place": place, "reason": reason} for place, reason in rows.items()]
+    await store.writer.insert({"quarantine": kept})
+
+
+def quarantined(db: sqlite3.Connection, run: str) -> Iterator[dict[str, str]]:
+    """The seed rows of `run` that could not be used, as {where, reason}, in the order they were read."""
+    for place, reason in db.execute("SELECT place, reason FROM quarantine WHERE run = ? ORDER BY rowid", (run,)):
+        yield {"where": place, "reason": reason}
 
 
 async def start_session(store: Store, run: str) -> int:

@@ -1,5 +1,6 @@
 """Fixed shares, such as the 0.5 / 0.25 / 0.25 of MMEvol's published code."""
 
+import math
 from collections.abc import Mapping
 
 from .policy import Context, Decision, PolicyError
@@ -14,8 +15,9 @@ class Fixed:
     name = "fixed"
 
     def __init__(self, weights: Mapping[str, float]) -> None:
-        if not weights or min(weights.values()) < 0 or sum(weights.values()) <= 0:
-            raise PolicyError("weights must be >= 0 and not all zero", where="fixed")
+        values = weights.values()
+        if not all(math.isfinite(weight) and weight >= 0 for weight in values) or not any(values):
+            raise PolicyError("weights must be finite, >= 0 and not all zero", where="fixed")
         self._weights = dict(weights)
         self.version = "1:" + ",".join(f"{name}={weight:g}" for name, weight in sorted(weights.items()))
 

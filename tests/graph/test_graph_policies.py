@@ -48,9 +48,11 @@ async def test_fixed_scales_the_weights_of_what_is_eligible() -> None:
         await Fixed({"reasoning": 3}).propose(context(eligible=("perception",)))
 
 
-@pytest.mark.parametrize("weights", [{}, {"reasoning": -1, "perception": 2}, {"reasoning": 0}])
+@pytest.mark.parametrize(
+    "weights", [{}, {"reasoning": -1, "perception": 2}, {"reasoning": 0}, {"reasoning": float("nan")}]
+)
 def test_weights_that_are_no_weights_are_refused(weights: dict[str, float]) -> None:
-    with pytest.raises(PolicyError, match="weights must be >= 0 and not all zero"):
+    with pytest.raises(PolicyError, match="weights must be finite, >= 0 and not all zero"):
         Fixed(weights)
 
 

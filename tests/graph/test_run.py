@@ -280,3 +280,19 @@ def test_a_killed_run_leaves_no_process_and_goes_on_where_it_was(undisturbed: Ra
     # Of what was received before the kill nothing is paid again: every call is in the ledger exactly once.
     assert rest.query("SELECT count(*) FROM calls") == undisturbed.query("SELECT count(*) FROM calls")
     assert rest.query("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_an_image_that_is_gone_fails_its_sample_alone(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    samples = [sample for sample in read(SEEDS) if isinstance(sample, Sample)][:2]
+    gone = samples[0].model_copy(update={"images": (samples[0].images[0].model_copy(update={"path": "gone.jpg"}),)})
+    ran = await start(tmp_path / "run.db", [gone, samples[1]], images=SEEDS.parent, endpoints=endpoints)
+    outcomes = {outcome.id: outcome for outcome in ran.outcomes}
+    assert outcomes[gone.id].status == "failed"
+    assert outcomes[gone.id].reason.startswith("image: ")
+    assert outcomes[samples[1].id].status == "exhausted"
+
+
+async def test_two_samples_of_one_id_are_refused_by_name(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    samples = [sample for sample in read(SEEDS) if isinstance(sample, Sample)][:1]
+    with pytest.raises(RunError, match=f"{samples[0].id}: two samples have this id"):
+        await start(tmp_path / "run.db", samples * 2, images=SEEDS.parent, endpoints=endpoints)

@@ -1,0 +1,56 @@
+"""The seeds as a stream: read ahead in a worker thread, a few rows at a time, so that memory stays flat."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from ..samples.formats.reader import Rejected, read
+from ..samples.images import ImageRoot
+from ..samples.sample import Sample
+from .identity import RunError
+
+READ_AHEAD: Final = 32
+"""Rows read from the seeds at a time."""
+Batch = list[Sample | Rejected]
+
+
+class Feed:
+    """The rows of `seeds`, a file or samples, of which only the first `limit` are taken.
+
+    `images` is the folder that image paths are relative to; by default the seed file's, or the current one.
+    """
+
+    def __init__(self, seeds: Path | Iterable[Sample], images: Path | None, limit: int | None) -> None:
+        folder = seeds.parent if isinstance(seeds, Path) else Path.cwd()
+        self.images = ImageRoot(images or folder)
+        found = read(seeds, self.images) if isinstance(seeds, Path) else _distinct(seeds)
+        self._rows = islice(found, limit)
+        self._first: Batch | None = None
+
+    async def begin(self) -> None:
+        """Reads the first rows, so that a file that cannot be read is found out before anything is started.
+
+        Raises FormatError.
+        """
+        self._first = await self._next()
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """All rows, some at a time. Raises FormatError, and RunError for two samples of one id."""
+        batch = await self._next() if self._first is None else self._first
+        while batch:
+            yield batch
+            batch = await self._next()
+
+    async def _next(self) -> Batch:
+        return await asyncio.to_thread(lambda: list(islice(self._rows, READ_AHEAD)))
+
+
+def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.id in seen:
+            raise RunError("two samples have this id", where=sample.id, remedy="give each sample an id of its own")
+        seen.add(sample.id)
+        yield sample
