@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from .drafts.draft import Draft
+from .drafts.draft import Draft, subjects
 from .drafts.pool import pool, worth_combining
-from .drafts.said import named, plain, together
-from .scene import Scene
-from .words import singular
+from .drafts.said import named, plain
+from .reading import posed
+from .scene import Region, Scene
+from .scoring import Complexity, complexity
 
 Row = Mapping[str, Any]
+_PLAIN: Final = 4.2
+_TRIED: Final = 8
 _SAME: Final = {
     "count": r"how many|number of",
     "colour": r"colou?r",
@@ -34,22 +37,26 @@ class Parent:
         self.question = str(row["question"])
         self.depth = len(row.get("steps") or ())
         self.subjects = subjects(named(row))
-        self.skills = frozenset(str(skill) for skill in row.get("skills") or ())
+        self.complexity = complexity(posed(row))
 
     @property
-    def effort(self) -> float:
-        """The work the question takes, in steps; see `effort`."""
-        return effort(self.depth, len(self.subjects), len(self.skills))
+    def weight(self) -> float:
+        """How complex it is, by the scale that scores are given on."""
+        return self.complexity.exact
+
+    def gain(self, draft: Draft) -> float:
+        """By about how much `draft` takes more than this question."""
+        return draft.weight - self.weight
 
 
-def effort(depth: int, objects: int, skills: int) -> float:
-    """A plain measure of the work a question takes: steps, and a part of a step for each object and ability."""
-    return depth + 0.5 * objects + 0.8 * skills
+def measured(draft: Draft) -> Complexity:
+    """How complex a draft is when it is read as a judge would read it."""
+    return complexity(posed(draft.reply("")))
 
 
-def subjects(objects: Iterable[str]) -> frozenset[str]:
-    """The things a question is about, comparable: lower case, singular, without the word for a chart's mark."""
-    return frozenset(singular(re.sub(r" (?:bar|slice|point)$", "", name.lower())) for name in objects)
+def thin(draft: Draft) -> float:
+    """What a draft costs for being no more than a glance at one detail: 0 for one that joins two or more facts."""
+    return 3 * max(_PLAIN - draft.weight, 0)
 
 
 class Bench:
@@ -71,12 +78,11 @@ class Bench:
 
     @cached_property
     def sayings(self) -> list[Draft]:
-        """The sample's own plain questions, and pairs of them asked as one."""
-        plains = [draft for row in self.questions if (draft := plain(row)) is not None]
-        return [*plains, *together(self.questions)]
+        """The sample's own plain questions."""
+        return [draft for row in self.questions if (draft := plain(row)) is not None]
 
     @cached_property
-    def regions(self) -> list:
+    def regions(self) -> list[Region]:
         """The regions that are worth combining in one question."""
         return worth_combining(self.scene)
 
@@ -104,20 +110,31 @@ class Bench:
         self._keys.add(key(draft))
         self.families[draft.family] += 1
         self.forms[draft.form] += 1
-        self.covered |= subjects(draft.objects)
+        self.covered |= draft.subjects
 
-    def cheapest(self, drafts: Iterable[Draft], cost: Callable[[Draft], float]) -> Draft | None:
-        """The new draft with the least cost, where costs are blurred a little so that samples do not look alike."""
-        scored = [
-            (cost(draft) + 2.5 * self.rng.random(), at, draft) for at, draft in enumerate(drafts) if self.is_new(draft)
-        ]
-        return min(scored)[2] if scored else None
+    def cheapest(
+        self, drafts: Iterable[Draft], cost: Callable[[Draft], float], fits: Callable[[Draft], bool] | None = None
+    ) -> Draft | None:
+        """The new draft with the least cost, where costs are blurred a little so that samples do not look alike.
+
+        Among the few cheapest the first one that `fits`, where there is one.
+        """
+        blurred = ((cost(draft) + 2.5 * self.rng.random(), at, draft) for at, draft in enumerate(drafts))
+        found: list[Draft] = []
+        for _, _, draft in sorted(blurred):
+            if self.is_new(draft):
+                if fits is None or fits(draft):
+                    return draft
+                found.append(draft)
+                if len(found) == _TRIED:
+                    break
+        return found[0] if found else None
 
 
 def key(draft: Draft) -> tuple[str, frozenset[str]]:
     """What a draft asks of which things, whatever its wording."""
     number = draft.question if draft.family in {"taken away", "place", "colour", "largest in row"} else ""
-    return draft.family + number, subjects(draft.objects)
+    return draft.family + number, draft.subjects
 
 
 def _plain_text(question: str) -> str:

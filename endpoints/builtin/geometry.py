@@ -33,6 +33,11 @@ def inside(inner: BBox, outer: BBox) -> bool:
     return overlap(inner, outer) >= 0.95 * area(inner)
 
 
+def nested(one: BBox, other: BBox) -> bool:
+    """Whether the larger box holds at least 80% of the smaller: a thing and its part, or one in the other."""
+    return overlap(one, other) >= 0.8 * min(area(one), area(other))
+
+
 def _third(value: float, names: tuple[str, ...]) -> str | None:
     if any(abs(value - edge) < _EDGE for edge in (1 / 3, 2 / 3)):
         return None

@@ -3,11 +3,12 @@
 from collections import defaultdict
 
 from ...samples.vocabulary import normalise_form
-from .choice import Bench, Parent, effort, subjects
+from .choice import Bench, Parent, measured, thin
 from .drafts.draft import Draft
 from .forms.formed import formed
 
 _BASES = 60
+_GAIN = 1.7
 
 
 def interaction(bench: Bench, parent: Parent) -> Draft | None:
@@ -15,25 +16,26 @@ def interaction(bench: Bench, parent: Parent) -> Draft | None:
     bases = [
         draft
         for draft in (*bench.sayings, *bench.drafts)
-        if draft.question == parent.question or draft.depth >= min(parent.depth, 7)
+        if draft.question == parent.question or draft.weight >= parent.weight - 0.3
     ]
     kept = [draft for draft in bases if draft.question == parent.question]
-    others = [draft for draft in bases if draft.question != parent.question and draft.family != "together"]
+    others = [draft for draft in bases if draft.question != parent.question]
     kept += bench.rng.sample(others, min(_BASES, len(others)))
     own = normalise_form(parent.form)
     candidates = [draft for draft in formed(bench.scene, kept, bench.regions, bench.rng) if draft.form != own]
 
     def cost(draft: Draft) -> float:
-        about = subjects(draft.objects)
-        easier = parent.effort - effort(draft.depth, len(about), len(draft.skills))
-        apart = 0 if about & parent.subjects else 2.5
+        gain = parent.gain(draft)
+        apart = 0 if draft.subjects & parent.subjects else 2.5
         inherited = -1.5 if parent.question in draft.question else 0
         inherited += 4 if draft.family == "said" and bench.drafts else 0
-        wanted = max(parent.depth + 1, 3)
-        return 0.7 * abs(draft.depth - wanted) + 3 * max(easier, 0) + apart + inherited + 2.5 * bench.forms[draft.form]
+        short = 5 * max(0.3 - gain, 0)
+        return 1.2 * abs(gain - _GAIN) + short + apart + inherited + thin(draft) + 2.5 * bench.forms[draft.form]
 
     by_form: dict[str, list[Draft]] = defaultdict(list)
     for draft in candidates:
         by_form[draft.form].append(draft)
     best = [draft for form in by_form if (draft := bench.cheapest(by_form[form], cost)) is not None]
-    return bench.cheapest(best, lambda draft: 0.5 * cost(draft))
+    return bench.cheapest(
+        best, lambda draft: 0.5 * cost(draft), lambda draft: measured(draft).exact >= parent.weight + 0.3
+    )

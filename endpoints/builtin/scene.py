@@ -32,6 +32,9 @@ PARTS: Final[dict[str, BBox]] = {
 }
 """Parts of an image that need no box, by the name a reader would use."""
 _CLEAR_SHARE: Final = 0.6
+_CLEAR_IN_NATURE: Final = 0.75
+_DOUBTFUL: Final = frozenset(("grey", "black", "white", "brown"))
+"""Colours that shadow, glare and haze give to things of another colour: in a photograph only the caption tells them."""
 _GREY_CHROMA: Final = 10.0
 _FLAT_SHARE: Final = 0.42
 _understand = cache(understand)
@@ -190,7 +193,7 @@ class Scene:
         if any(geometry.area(box) < region.area * 4 and not geometry.inside(region.bbox, box) for box in others):
             return None
         name, share = _leading(self._crop(_grown(region.bbox, -0.2), region.image))
-        if name == "grey" and self.natural:
+        if self.natural and (name in _DOUBTFUL or share < _CLEAR_IN_NATURE):
             return None
         ring = shares(self._ring(region.bbox, region.image))
         return name if name and share >= _CLEAR_SHARE and ring.get(name, 0) < 0.4 else None

@@ -2,11 +2,12 @@
 
     score = 1 + abilities + work + extent + comparison + form, rounded and kept within 1 and 10
 
-`abilities`: 1 for each of the first two abilities that the question shows, 0.4 for each further one; Existence, a
+`abilities`: 0.8 for each of the first two abilities that the question shows, 0.4 for each further one; Existence, a
 single glance, adds nothing.
-`work`: 0.5 for each useful step, 0.3 for one that only finds a box, at most 4 in all.
-`extent`: half the binary logarithm of the number of objects involved (boxes, objects named, or things counted).
-`comparison`: 0.8 when the solution compares or reckons. `form`: what the task form itself asks on top, 0 to 0.8.
+`work`: 0.5 for each useful step, 0.3 for one that only finds a box; what exceeds 2 counts half, at most 4 in all.
+`extent`: half the binary logarithm of the number of objects involved (boxes or objects named), a quarter of it for
+things that are only counted. `comparison`: 0.5 when the solution compares or reckons. `form`: what the task form itself
+asks on top, 0 to 0.4, or takes away by offering the answer among few others, down to -0.5.
 
 A step is useful when it finds something new and the answer rests on it: the answer or a later useful step uses what it
 found, it is the first to find the box of a thing that is asked about, or it measures one of several things alike that
@@ -26,7 +27,11 @@ from .words import number_of, singular
 
 _STEP: Final = 0.5
 _FINDING_A_BOX: Final = 0.3
+_FULL_WORK: Final = 2.0
 _MOST_WORK: Final = 4.0
+_ABILITY: Final = 0.8
+_FURTHER_ABILITY: Final = 0.4
+_COMPARISON: Final = 0.5
 _GROUNDS: Final = re.compile(r"grounding\w*\s*\(([^)]*)\)", re.IGNORECASE)
 _COMPARES: Final = re.compile(
     r"\b(?:than|as \w+ as|differences?|differ|ratios?|averages?|mean|sum|total|altogether|combined|together|order|"
@@ -57,26 +62,27 @@ _SHOWS: Final = {
     "Relationship Description": _RELATES,
     "Existence": re.compile(r"\b(?:is|are) there\b|\bmissing\b|\bshown?\b|\bappears?\b", re.IGNORECASE),
 }
+_COUNTS_UP: Final = re.compile(r"\b1(?: \+ 1)+\b")
 _SOFT: Final = ("Context Understanding", "Behavior Prediction", "Knowledge Integration")
 _FORMS: Final = {
     OPEN: 0.0,
-    "fill_in_the_blank": 0.3,
-    "text_detection": 0.3,
-    "image_style_classification": 0.2,
-    "art_type": 0.2,
-    "multi_choice": 0.4,
-    "text_image_matching": 0.5,
-    "missing_object_selection": 0.5,
-    "region_selection": 0.5,
-    "coreference_resolution": 0.5,
-    "instruction_following": 0.6,
-    "object_region_matching": 0.6,
-    "depth_order": 0.6,
-    "relative_distance": 0.6,
-    "completeness_of_response": 0.6,
-    "text_translation": 0.6,
-    "creative_content_generation": 0.6,
-    "rationales_generation": 0.8,
+    "fill_in_the_blank": -0.3,
+    "text_detection": 0.1,
+    "image_style_classification": -0.5,
+    "art_type": -0.5,
+    "multi_choice": -0.5,
+    "text_image_matching": -0.2,
+    "missing_object_selection": -0.5,
+    "region_selection": 0.0,
+    "coreference_resolution": 0.1,
+    "instruction_following": 0.2,
+    "object_region_matching": 0.1,
+    "depth_order": 0.2,
+    "relative_distance": 0.2,
+    "completeness_of_response": 0.3,
+    "text_translation": 0.3,
+    "creative_content_generation": 0.3,
+    "rationales_generation": 0.4,
 }
 
 
@@ -88,9 +94,13 @@ class Complexity:
     """The useful steps, each as "manipulation description"."""
     work: float
     abilities: tuple[str, ...]
-    extent: int
+    extent: float
     compares: bool
     form: str
+    asked: tuple[str, ...] = ()
+    """The abilities that the wording of the question alone shows."""
+    asked_extent: float = 1
+    asked_compares: bool = False
 
     @property
     def steps(self) -> int:
@@ -101,9 +111,13 @@ class Complexity:
     def exact(self) -> float:
         """The score before rounding; at least 1."""
         count = len(self.abilities) - ("Existence" in self.abilities)
-        abilities = min(count, 2) + 0.4 * max(count - 2, 0)
-        extent = 0.5 * math.log2(max(self.extent, 1))
-        return 1 + abilities + self.work + extent + 0.8 * self.compares + _FORMS.get(self.form, 0.0)
+        return weighed(count, self.work, self.extent, compares=self.compares, form=self.form)
+
+    @property
+    def demand(self) -> float:
+        """What the question alone demands, whatever solution is written out for it: the score without `work`."""
+        asked = len(self.asked) - ("Existence" in self.asked)
+        return weighed(asked, 0.0, self.asked_extent, compares=self.asked_compares, form=self.form)
 
     @property
     def score(self) -> int:
@@ -115,15 +129,32 @@ def complexity(question: Posed) -> Complexity:
     """What `question` takes."""
     steps = useful_steps(question)
     work = " ".join([question.question, question.answer, *steps])
-    efforts = [_FINDING_A_BOX if step.lower().startswith("grounding") else _STEP for step in steps]
+    finding = sum(step.lower().startswith("grounding") for step in steps)
+    stem = question.question.partition("\n")[0]
     return Complexity(
         useful=tuple(steps),
-        work=min(sum(efforts), _MOST_WORK),
+        work=work_of(finding, len(steps) - finding),
         abilities=_abilities(question, work),
         extent=_extent(question, work),
-        compares=bool(_COMPARES.search(" ".join([question.question.partition("\n")[0], *steps]))),
+        compares=bool(_COMPARES.search(_COUNTS_UP.sub("", " ".join([stem, *steps])))),
         form=question.form,
+        asked=tuple(ability for ability, pattern in _SHOWS.items() if pattern.search(question.question)),
+        asked_extent=_extent(question, question.question),
+        asked_compares=bool(_COMPARES.search(stem)),
     )
+
+
+def work_of(finding: int, other: int) -> float:
+    """The part `work` of the formula for so many useful steps that find a box, and others."""
+    plain = _FINDING_A_BOX * finding + _STEP * other
+    return min(plain, _FULL_WORK + (plain - _FULL_WORK) / 2, _MOST_WORK)
+
+
+def weighed(abilities: int, work: float, extent: float, *, compares: bool, form: str) -> float:
+    """The formula's sum before rounding, for so many abilities (Existence left out) and objects; at least 1."""
+    shown = _ABILITY * min(abilities, 2) + _FURTHER_ABILITY * max(abilities - 2, 0)
+    reach = 0.5 * math.log2(max(extent, 1))
+    return max(1.0, 1 + shown + work + reach + _COMPARISON * compares + _FORMS.get(form, 0.0))
 
 
 def useful_steps(posed: Posed) -> list[str]:
@@ -192,8 +223,8 @@ def _abilities(question: Posed, work: str) -> tuple[str, ...]:
     return (*shown, soft) if soft else tuple(shown)
 
 
-def _extent(question: Posed, work: str) -> int:
-    """How many objects are involved, 1 to 64: distinct boxes cited, objects named in the work, or things counted."""
+def _extent(question: Posed, work: str) -> float:
+    """How many objects are involved, 1 to 64: distinct boxes cited or objects named; of things counted the root."""
     text = work.lower()
     boxes = len({re.sub(r"\s", "", box) for box in BOX.findall(work)})
     names = {name.lower().strip() for name in question.objects} - {""}
@@ -203,4 +234,4 @@ def _extent(question: Posed, work: str) -> int:
         counted = max(
             (number for token in tokens(question.answer) if (number := number_of(token)) is not None), default=0
         )
-    return min(max(boxes, named, counted, 1), 64)
+    return min(max(boxes, named, counted**0.5, 1), 64)

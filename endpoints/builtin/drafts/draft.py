@@ -6,13 +6,15 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from ....samples.vocabulary import OPEN
 from ..claims.grammar import Claim
 from ..claims.places import Located
 from ..scene import Region, Scene
-from ..words import capital, figure
+from ..scoring import weighed, work_of
+from ..words import capital, figure, singular
 
 Step = tuple[str | None, str]
 _NUMBERED: Final = re.compile(r"(\w+)_(\d+)\((.*)\)->([a-z]{3})_\2")
@@ -42,6 +44,20 @@ class Draft:
         """How many steps the solution takes."""
         return len(self.steps)
 
+    @cached_property
+    def weight(self) -> float:
+        """About how complex the question is, on the scale of the scores, from its outline alone."""
+        finding = sum((manipulation or "").startswith("Grounding") for manipulation, _ in self.steps)
+        kinds = {(manipulation or "").partition("_")[0] for manipulation, _ in self.steps}
+        compares = len(self.objects) > 1 or bool(kinds & {"Calculate"})
+        work = work_of(finding, self.depth - finding)
+        return weighed(len(self.skills), work, len(self.subjects), compares=compares, form=self.form)
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """The things it is about, comparable with those of other questions."""
+        return subjects(self.objects)
+
     def reply(self, qa_id: str) -> dict[str, Any]:
         """The evolved question as the fields of a reply."""
         return {
@@ -54,6 +70,16 @@ class Draft:
             "answer": self.answer,
             "proposed_boxes": [],
         }
+
+
+def subjects(objects: Iterable[str]) -> frozenset[str]:
+    """The things a question is about, comparable: lower case, singular, without the word for a chart's mark."""
+    return frozenset(_subject(name) for name in objects)
+
+
+@lru_cache(4096)
+def _subject(name: str) -> str:
+    return singular(re.sub(r" (?:bar|slice|point)$", "", name.lower()))
 
 
 class Chain:

@@ -5,6 +5,7 @@ from itertools import combinations
 
 from .. import geometry
 from ..claims.looks import Brighter, Coloured, Light, Prevailing, Shaped
+from ..claims.places import Beside
 from ..colours import NAMES, base_name, compatible
 from ..scene import PARTS, Region, Scene
 from ..words import capital, listed, number_word, plural
@@ -26,6 +27,7 @@ def looks(scene: Scene, groups: Sequence[tuple[Region, ...]]) -> Iterator[Draft]
         yield from _count_by_colour(scene, group)
         if len(group) == 2:
             yield from _brighter(scene, *group)
+            yield from _of_two(scene, *group)
 
 
 def wrong_colours(colour: str) -> tuple[str, ...]:
@@ -79,7 +81,7 @@ def _named_colour(scene: Scene, noun: str, colour: str) -> Draft:
 
 def _found_by_place(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
     """The colour of the thing that lies furthest to one side."""
-    if len(group) not in {3, 4} or told_by_name(group):
+    if len(group) not in {3, 4} or told_by_name(group) or any(" at [" in region.name for region in group):
         return
     for at, side, last in ((0, "left", False), (0, "right", True), (1, "top", False), (1, "bottom", True)):
         places = [geometry.centre(region.bbox)[at] for region in group]
@@ -110,6 +112,35 @@ def _found_by_place(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
             answer,
             f"the {found.name} is {colour}",
             tuple(f"the {found.name} is {other}" for other in wrong_colours(colour)),
+            fineness=fineness([found]),
+        )
+
+
+def _of_two(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
+    """Which of two things lies further to a side, and its colour."""
+    if one.label == other.label or any(" at [" in region.name for region in (one, other)):
+        return
+    for at, side, way in ((0, "left", "further to the left"), (1, "above", "higher up in the image")):
+        first = geometry.beside(one.bbox, other.bbox, side)
+        if first is None:
+            continue
+        found, rest = (one, other) if first else (other, one)
+        colour = scene.colour(found)
+        if colour is None or base_name(found.label.split()[0]):
+            continue
+        chain = Chain("Relationship Description")
+        boxes = {region: chain.ground(region) for region in (one, other)}
+        chain.think(Beside(found.name, "to the left of" if at == 0 else "above", rest.name))
+        chain.refer(boxes[found], Coloured(found.name, colour).say())
+        yield Draft(
+            "of two",
+            (one.label, other.label),
+            chain.skills,
+            f"Which is {way}, the {one.name} or the {other.name}, and what colour is it?",
+            tuple(chain.steps),
+            f"The {found.name} is {way} than the {rest.name}, and the {found.name} is {colour}.",
+            colour,
+            wrong_colours(colour),
             fineness=fineness([found]),
         )
 
@@ -149,7 +180,7 @@ def _count_by_colour(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]
 def _brighter(scene: Scene, one: Region, other: Region) -> Iterator[Draft]:
     values = {region: scene.brightness(region.bbox, region.image) for region in (one, other)}
     shared = geometry.overlap(one.bbox, other.bbox)
-    if min(one.area, other.area) < 0.01:
+    if min(one.area, other.area) < 0.01 or not scene.natural:
         return
     if (
         abs(values[one] - values[other]) < 0.15

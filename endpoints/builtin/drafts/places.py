@@ -36,12 +36,13 @@ def places(scene: Scene, groups: Sequence[tuple[Region, ...]]) -> Iterator[Draft
         if len(group) >= 3:
             yield from _order(scene, group, "x")
             yield from _order(scene, group, "y")
+        if len(group) >= 4:
             yield from _half(scene, group)
 
 
 def _place(scene: Scene, region: Region) -> Iterator[Draft]:
     place = geometry.ninth(region.bbox)
-    if place is None or region.area > 0.5:
+    if place is None or region.area > 0.5 or " at [" in region.name:
         return
     rng = phrasing(scene, "place", region.name)
     chain = Chain()
@@ -160,16 +161,18 @@ def _order(scene: Scene, group: tuple[Region, ...], axis: str) -> Iterator[Draft
     )
     ends = order[0], order[-1]
     first, last = (figure(geometry.centre(region.bbox)[at], 4) for region in ends)
-    gap = geometry.distance(ends[0].bbox, ends[1].bbox, axis)
-    shown = chain.calculate(f"{last} - {first}", float(last) - float(first))
+    share = round(100 * (float(last) - float(first)))
+    chain.calculate(
+        f"{last} - {first}", float(last) - float(first), f"they are about {share}% of the image {extent} apart"
+    )
     question = (
-        f"Put {names} in order {direction} by their centres. What share of the image {extent} lies "
+        f"Put {names} in order {direction} by their centres. About what percentage of the image {extent} lies "
         "between the first and the last centre?"
     )
     answer = (
-        f"{sentence(claim.say())} About {figure(gap)} of the image {extent} lies between the first and the last centre."
+        f"{sentence(claim.say())} About {figure(share, 0)}% of the image {extent} lies between the first and the last."
     )
-    if figure(gap) != "0" and shown:
+    if share >= 10:
         yield Draft(
             "order and gap", objects, chain.skills, question, tuple(chain.steps), answer, fineness=fineness(group)
         )
@@ -187,6 +190,8 @@ def _gap_choice(scene: Scene, anchor: Region, one: Region, other: Region) -> Ite
             continue
         if min(gaps) < 0.03 or abs(gaps[0] - gaps[1]) < geometry.CLEAR_STEP:
             continue
+        if told_by_name((one, other)):
+            continue
         near, far = (one, other) if gaps[0] < gaps[1] else (other, one)
         way = "horizontally" if axis == "x" else "vertically"
         chain = Chain("Relationship Description")
@@ -201,17 +206,18 @@ def _gap_choice(scene: Scene, anchor: Region, one: Region, other: Region) -> Ite
                 chain.calculate(
                     f"{high} - {low}",
                     float(high) - float(low),
-                    f"the centre of the {region.name} is that share of the image {extent} away",
+                    f"the {region.name} is about {100 * (float(high) - float(low)):.0f}% of the image {extent} away",
                 )
             )
         high, low = sorted(shown, key=float, reverse=True)
-        difference = chain.calculate(f"{high} - {low}", float(high) - float(low))
+        share = round(100 * (float(high) - float(low)))
+        chain.calculate(f"{high} - {low}", float(high) - float(low), f"the difference is about {share}%")
         question = (
             f"Measured {way} between centres, which is closer to the {anchor.name}: the {one.name} or the "
-            f"{other.name}, and by how much of the image {extent}?"
+            f"{other.name}, and by about what percentage of the image {extent}?"
         )
         answer = (
-            f"The {near.name} is closer to the {anchor.name} than the {far.name}, by about {figure(float(difference))} "
+            f"The {near.name} is closer to the {anchor.name} than the {far.name}, by about {share}% "
             f"of the image {extent}."
         )
         yield Draft(
@@ -233,7 +239,7 @@ def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
         sides = [geometry.half(region.bbox, axis) for region in group]
         if any(_spans(region, 0 if axis == "x" else 1) for region in group):
             continue
-        if None in sides or len(set(sides)) < 2:
+        if told_by_name(group) or None in sides or len(set(sides)) < 2:
             continue
         chain = Chain()
         for region, side in zip(group, sides, strict=True):
@@ -265,10 +271,15 @@ def _half(scene: Scene, group: tuple[Region, ...]) -> Iterator[Draft]:
         )
 
 
+def nested_pair(group: Sequence[Region]) -> bool:
+    """Whether one of the regions holds another, so that comparing their places or sizes would say nothing."""
+    return any(geometry.nested(one.bbox, other.bbox) for one, other in combinations(group, 2))
+
+
 def pairs_and_more(regions: Sequence[Region], most: int = 5) -> list[tuple[Region, ...]]:
-    """Groups of two to `most` regions, fewer of the larger ones when there are many regions."""
+    """Groups of two to `most` regions of which none holds another, fewer of the larger ones when there are many."""
     groups: list[tuple[Region, ...]] = []
     for size in range(2, most + 1):
-        found = list(combinations(regions, size))
+        found = [group for group in combinations(regions, size) if not nested_pair(group)]
         groups += found[:: max(1, len(found) // 40)]
     return groups

@@ -13,6 +13,8 @@ from .sizes import sizes
 from .tables import tables
 
 _MANY = 7
+_FEW = 2
+_GROUNDS: Final = frozenset(("lawn", "sky", "sea", "water", "table", "floor", "wall", "ground", "road", "background"))
 _MOST_STEPS = 13
 _POOLS: Final[WeakKeyDictionary[Scene, list[Draft]]] = WeakKeyDictionary()
 
@@ -28,10 +30,12 @@ def _collected(scene: Scene) -> list[Draft]:
     drafts: dict[str, Draft] = {}
     regions = worth_combining(scene)
     groups = pairs_and_more(regions)
+    # A name that is a box tells where the thing is and how large, so only its looks can be asked about.
+    in_words = [group for group in groups if not any(" at [" in region.name for region in group)]
     families = [series(scene), tables(scene), counts(scene)]
     if not scene.charted:
-        families += [places(scene, groups), sizes(scene, groups), looks(scene, groups)]
-    if not scene.regions and scene.facts.table is None:
+        families += [places(scene, in_words), sizes(scene, in_words), looks(scene, groups)]
+    if len(in_words) < _FEW and scene.facts.table is None and not scene.charted:
         families.append(parts(scene))
     for family in families:
         for draft in family:
@@ -43,6 +47,8 @@ def _collected(scene: Scene) -> list[Draft]:
 def worth_combining(scene: Scene) -> list[Region]:
     """The regions that can be named in words, at most seven of them, and no background that fills the image."""
     regions = [r for r in scene.regions if r.image == 0 and r.area < 0.9]
+    things = [r for r in regions if r.label.lower() not in _GROUNDS]
+    regions = things if len(things) >= 3 else regions
     in_words = [r for r in regions if " at [" not in r.name]
     regions = in_words if len(in_words) >= 3 else regions
     return regions[:: max(1, len(regions) // _MANY)][:_MANY]

@@ -1,8 +1,7 @@
-"""Drafts from the questions that a sample already has: their plain answers, taken up again or taken together."""
+"""Drafts from the questions that a sample already has: their plain answers, taken up again."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ....samples.vocabulary import OPEN, normalise_form, normalise_skill
@@ -58,31 +57,3 @@ def _decisive(answer: str, question: str) -> tuple[str, tuple[str, ...]]:
                 dict.fromkeys(str(n) if found.isdecimal() else number_word(n) for n in others if n != number)
             )
     return "", ()
-
-
-def together(questions: Sequence[Row]) -> Iterator[Draft]:
-    """Two plain questions of the sample asked as one, where neither repeats the other."""
-    plains = [draft for row in questions if (draft := plain(row)) is not None]
-    for one, other in combinations(plains, 2):
-        first, second = one.question.rstrip("?"), other.question
-        if (
-            one.answer in other.answer
-            or other.answer in one.answer
-            or any(part in one.answer for _, part in other.steps)
-            or len(first) > 160
-        ):
-            continue
-        if not re.match(r"(?:what|which|where|how)\b", first, re.I) or not re.match(
-            r"(?:what|which|where|how)\b", second, re.I
-        ):
-            continue
-        question = f"{first}, and {second[0].lower()}{second[1:]}"
-        yield Draft(
-            "together",
-            tuple(dict.fromkeys((*one.objects, *other.objects))),
-            tuple(dict.fromkeys((*one.skills, *other.skills))),
-            question,
-            (*one.steps, *other.steps),
-            f"{one.answer} {other.answer}",
-            fineness=0.3,
-        )

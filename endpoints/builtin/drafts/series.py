@@ -1,7 +1,8 @@
 """Questions about the numbers of a chart, read from its caption."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, pairwise
 
 from ..captions import Series
 from ..claims.numbers import Exceeds, Valued
@@ -10,6 +11,7 @@ from ..words import figure, listed, number_word, ordinal
 from .draft import Chain, Draft, phrasing, sentence
 
 _MAX_GROUPS = 24
+_PLAIN_VALUE = 0.1
 
 
 def series(scene: Scene) -> Iterator[Draft]:
@@ -20,6 +22,7 @@ def series(scene: Scene) -> Iterator[Draft]:
     chart = _Chart(scene, data)
     for name in data.names:
         yield chart.value(name)
+        yield from chart.placed(name)
         yield from chart.threshold(name)
     for rank in range(2, min(len(data.names), 5)):
         yield from chart.ranked(rank)
@@ -63,6 +66,11 @@ class _Chart:
                 chain.ground(self.regions[name])
             chain.read(name, Valued(name, self.by_name[name], self.unit).say())
 
+    def read_all(self, chain: Chain) -> None:
+        """Reads every entry, one after the other."""
+        for name in self.data.names:
+            chain.read(name, Valued(name, self.by_name[name], self.unit).say())
+
     def draft(
         self,
         family: str,
@@ -99,14 +107,42 @@ class _Chart:
             .choice((f"Which value does the {self.what} show for {{}}?", "What is the value for {}?"))
             .format(name)
         )
-        return self.draft(
-            "value",
-            [name],
+        claim = sentence(Valued(name, self.by_name[name], self.unit).say())
+        return replace(
+            self.draft("value", [name], chain, question, claim, short=right, wrong=wrong), fineness=_PLAIN_VALUE
+        )
+
+    def placed(self, name: str) -> Iterator[Draft]:
+        """The value of a bar that is named by its place among the bars."""
+        bars = sorted(self.regions.values(), key=lambda region: region.bbox[0])
+        if len(bars) < max(3, len(self.data.names)) or any(not bar.label.endswith("bar") for bar in bars):
+            return
+        if any(one.bbox[2] > other.bbox[0] for one, other in pairwise(bars)):
+            return
+        place = bars.index(self.regions[name])
+        from_left = place < len(bars) / 2
+        rank, end = (place + 1, "left") if from_left else (len(bars) - place, "right")
+        counted = f"{ordinal(rank)} bar from the {end}"
+        nearby = bars[place + 1 if from_left else place - 1]
+        other = next(entry for entry, bar in self.regions.items() if bar is nearby)
+        chain = Chain("Relationship Description")
+        chain.ground(self.regions[name], f"; it is the {counted}")
+        self.read(chain, [name])
+        self.read(chain, [other])
+        difference = self.by_name[name] - self.by_name[other]
+        if not difference:
+            return
+        high, low = (name, other) if difference > 0 else (other, name)
+        chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", abs(difference))
+        way = "higher" if difference > 0 else "lower"
+        side = "right" if from_left else "left"
+        yield self.draft(
+            "placed",
+            [name, other],
             chain,
-            question,
-            sentence(Valued(name, self.by_name[name], self.unit).say()),
-            short=right,
-            wrong=wrong,
+            f"What value does the {counted} stand for, and how much {way} is it than the bar next to it on the {side}?",
+            f"The {counted} stands for {name} with {self.amount(self.by_name[name])}. "
+            f"{sentence(Exceeds(high, low, round(abs(difference), 2), self.step).say())}",
         )
 
     def ranked(self, rank: int) -> Iterator[Draft]:
@@ -236,7 +272,7 @@ class _Chart:
         if len(set(self.by_name.values())) < len(order):
             return
         chain = Chain()
-        self.read(chain, [high, low])
+        self.read_all(chain)
         difference = self.by_name[high] - self.by_name[low]
         chain.calculate(f"{figure(self.by_name[high])} - {figure(self.by_name[low])}", difference)
         question = (
@@ -244,11 +280,11 @@ class _Chart:
         )
         exceeds = Exceeds(high, low, round(difference, 2), self.step)
         answer = f"{high} has the highest value and {low} the lowest. {sentence(exceeds.say())}"
-        yield self.draft("spread", [high, low], chain, question, answer)
+        yield self.draft("spread", order, chain, question, answer)
         if min(self.by_name.values()) < 0 or self.unit == "percent":
             return
         full = Chain()
-        self.read(full, [high])
+        self.read_all(full)
         total = self._sum(full, self.data.names)
         share = self.by_name[high] / total
         full.calculate(f"100 * {figure(self.by_name[high])} / {figure(total)}", 100 * share, places=2)
@@ -256,7 +292,7 @@ class _Chart:
         answer = f"{high} makes up about {figure(100 * share, 1)}% of the total of {self.amount(total)}."
         yield self.draft(
             "share",
-            [high, *(n for n in order if n != high)][:4],
+            order[::-1],
             full,
             question,
             answer,

@@ -10,19 +10,23 @@ from ..geometry import literal, same
 from ..scene import Region, Scene
 from ..words import article, capital, listed
 
+_TWOFOLD: Final = frozenset(("of two", "found by place"))
+"""Families whose answer is a thing and its colour, of which choices would tell the thing."""
 _LETTERS: Final = "ABCDEF"
 _ABSENT: Final = (
-    "giraffe",
-    "submarine",
-    "piano",
-    "penguin",
-    "windmill",
-    "tractor",
-    "umbrella",
-    "sailing boat",
-    "elephant",
-    "bicycle",
+    (r"cup|plate|spoon|saucer|food|fruit|kitchen|bottle|bread", ("fork", "knife", "teapot", "napkin", "jug", "bowl")),
+    (r"cat|dog|pet|eye|nose|ear", ("collar", "bell", "leash", "paw", "water bowl")),
+    (r"horse|cow|farm|legs?", ("saddle", "rider", "bridle", "fence", "foal")),
+    (r"rocket|tower|space|planet|astronaut|shuttle", ("satellite dish", "parachute", "crane", "moon", "fuel truck")),
+    (r"camera|man|woman|person|people", ("umbrella", "backpack", "bench", "bicycle", "hat", "walking stick")),
+    (r"fish|shell|starfish|water|sea|beach", ("crab", "anchor", "seahorse", "turtle", "octopus", "jellyfish")),
+    (r"car|bus|street|road|traffic|house", ("bicycle", "traffic light", "lorry", "bench", "bridge", "lamp post")),
+    (r"kite|balloon|sun|cloud|sky|bird", ("aeroplane", "rainbow", "parachute", "moon", "bird")),
+    (r"triangle|circle|square|heart|star|arrow", ("pentagon", "hexagon", "crescent", "oval", "cross", "diamond")),
+    (r"vase|clock|book|ball|block|hat|shelf|room", ("lamp", "mirror", "candle", "teapot", "picture frame", "cushion")),
+    (r"galax|coin|moon|telescope", ("comet", "banknote", "planet", "ring", "key")),
 )
+"""Things that often go with what the words of the caption, the topic and the labels name."""
 
 
 def lettered(options: Sequence[str]) -> str:
@@ -40,7 +44,7 @@ def _mixed(rng: random.Random, right: str, wrong: Sequence[str], most: int = 4) 
 
 def multi_choice(scene: Scene, draft: Draft, rng: random.Random) -> Draft | None:
     """The question with up to four choices, one of them right."""
-    if len(draft.wrong) < 2 or not draft.short:
+    if len(draft.wrong) < 2 or not draft.short or draft.family in _TWOFOLD:
         return None
     options, at = _mixed(rng, draft.short, draft.wrong)
     steps = merged(draft.steps, [(None, f"Of the choices, only {_LETTERS[at]} agrees with this: {draft.short}.")])
@@ -160,7 +164,9 @@ def missing_object_selection(scene: Scene, regions: Sequence[Region], rng: rando
     """Which of several things is not in the image. Only where a caption tells what is."""
     labels = list(dict.fromkeys(region.label for region in regions))
     text = f"{scene.caption} {' '.join(labels)}".lower()
-    absent = [thing for thing in _ABSENT if not any(word in text for word in thing.split())]
+    context = f"{text} {' '.join(scene.topic)}".lower()
+    fitting = [things for sign, things in _ABSENT if re.search(rf"\b(?:{sign})(?:e?s|y|ies)?\b", context)]
+    absent = [thing for things in fitting for thing in things if not any(word in text for word in thing.split())]
     if len(labels) < 2 or not scene.caption or not absent or {"chart", "document"} & set(scene.topic):
         return
     present = rng.sample(labels, min(len(labels), 4))

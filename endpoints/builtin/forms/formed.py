@@ -27,6 +27,7 @@ _BY_SCENE: Final = (
 _CHARTLESS: Final = frozenset(
     {
         choosing.missing_object_selection,
+        telling.completeness_of_response,
         telling.coreference_resolution,
         telling.creative_content_generation,
         special.relative_distance,

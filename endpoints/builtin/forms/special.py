@@ -7,6 +7,7 @@ from typing import Final
 
 from .. import geometry
 from ..drafts.draft import Chain, Draft, fineness, in_words
+from ..drafts.places import nested_pair
 from ..scene import Region, Scene
 from ..words import article, capital, figure, listed, number_word
 from .choosing import lettered
@@ -55,16 +56,20 @@ _DICTIONARY: Final = {
     "pens": ("stylos", "Stifte", "bolígrafos"),
     "cups": ("tasses", "Tassen", "tazas"),
 }
-_STYLES: Final = (
-    "a black-and-white photograph",
-    "a colour photograph",
-    "a bar chart",
-    "a line chart",
-    "a pie chart",
-    "a table",
-    "a silhouette drawing",
-    "a coloured drawing",
+_ALIKE: Final = (
+    (
+        "a bar chart",
+        "a line chart",
+        "a pie chart",
+        "a table",
+        "a horizontal bar chart",
+        "a scatter plot",
+        "a flow chart",
+    ),
+    ("a black-and-white photograph", "a colour photograph", "an oil painting", "a pencil sketch", "a coloured drawing"),
+    ("a silhouette drawing", "a coloured drawing", "a colour photograph", "an oil painting", "a watercolour"),
 )
+"""Kinds of image that a reader could take for each other."""
 _ARTS: Final = ("silhouette", "oil painting", "watercolour", "pencil sketch", "collage")
 
 
@@ -93,7 +98,8 @@ def _style(scene: Scene) -> tuple[str, str] | None:
 
 def _other_styles(style: str) -> list[str]:
     """The styles that exclude this one."""
-    return [other for other in _STYLES if other != style and not ("drawing" in style and "drawing" in other)]
+    kind = next(kind for kind in _ALIKE if any(known in style for known in kind))
+    return [other for other in kind if other != style and not ("drawing" in style and "drawing" in other)]
 
 
 def image_style_classification(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
@@ -216,7 +222,7 @@ def relative_distance(scene: Scene, regions: Sequence[Region], rng: random.Rando
     for position, one in enumerate(regions):
         for other in regions[position + 1 :]:
             gaps = [geometry.distance(one.bbox, other.bbox, axis) for axis in "xy"]
-            if abs(gaps[0] - gaps[1]) < 0.05 or max(gaps) < 0.1:
+            if abs(gaps[0] - gaps[1]) < 0.05 or max(gaps) < 0.1 or min(gaps) < 0.03 or nested_pair((one, other)):
                 continue
             chain = Chain("Relationship Description")
             chain.ground(one)
@@ -228,16 +234,17 @@ def relative_distance(scene: Scene, regions: Sequence[Region], rng: random.Rando
                 chain.calculate(
                     f"{high} - {low}",
                     float(high) - float(low),
-                    f"the centres are that share of the image {extent} apart",
+                    f"the centres are about {100 * (float(high) - float(low)):.0f}% of the image {extent} apart",
                 )
+            shares = [re.findall(r"about (\d+)%", text)[0] for _, text in chain.steps[2:]]
             wide = gaps[0] > gaps[1]
             more, less = ("width", "height") if wide else ("height", "width")
             question = (
-                f"How far apart are the centres of the {one.name} and the {other.name}, as shares of the image's "
-                "width and of its height, and which of the two shares is larger?"
+                f"How far apart are the centres of the {one.name} and the {other.name}, as percentages of the "
+                "image's width and of its height, and which of the two is the larger?"
             )
             answer = (
-                f"They are about {figure(gaps[0])} of the image width and about {figure(gaps[1])} of the image "
+                f"They are about {shares[0]}% of the image width and about {shares[1]}% of the image "
                 f"height apart, so the share of the {more} is larger than that of the {less}."
             )
             yield Draft(

@@ -9,7 +9,7 @@ from .. import geometry
 from ..claims.looks import Coloured, Larger
 from ..claims.places import Beside, Ordered, Placed
 from ..drafts.draft import Chain, Draft, fineness, in_words, merged, sentence, with_form
-from ..drafts.places import told_by_name
+from ..drafts.places import nested_pair, told_by_name
 from ..scene import Region, Scene
 from ..words import capital, listed, number_word
 
@@ -20,6 +20,10 @@ def fill_in_the_blank(scene: Scene, draft: Draft, rng: random.Random) -> Draft |
     """The answer's sentence with its decisive words left out."""
     if (
         not draft.short
+        or draft.family == "side"
+        or len(draft.objects) > 2
+        or "It is" in draft.answer
+        or "second" in draft.family
         or draft.answer.count(draft.short) != 1
         or len(draft.short) > 40
         or (draft.answer.startswith(draft.short) and len(draft.short.split()) > 3)
@@ -34,13 +38,7 @@ def fill_in_the_blank(scene: Scene, draft: Draft, rng: random.Random) -> Draft |
             "Fill in the blank so that the sentence is true of the image",
         )
     )
-    context = (
-        f" (it answers: {draft.question})"
-        if len(draft.objects) > 2 or "It is" in draft.answer or "second" in draft.family
-        else ""
-    )
-    steps = merged(draft.steps, [(None, f'The blank must therefore read "{draft.short}".')])
-    return with_form(draft, "fill_in_the_blank", question=f"{lead}{context}: {gap}", steps=steps, answer=draft.answer)
+    return with_form(draft, "fill_in_the_blank", question=f"{lead}: {gap}", answer=draft.answer)
 
 
 def rationales_generation(scene: Scene, draft: Draft, rng: random.Random) -> Draft | None:
@@ -53,17 +51,12 @@ def rationales_generation(scene: Scene, draft: Draft, rng: random.Random) -> Dra
     evidence = "the values that are printed" if "OCR" in draft.skills else "the places and sizes of the things involved"
     if "Referencing" in draft.skills:
         evidence = "what is seen at the places involved"
-    question = (
-        f'Asked "{draft.question}", someone answers: "{draft.answer}" Explain step by step, from {evidence}, '
-        "why this is right."
-    )
-    steps = merged(draft.steps, [(None, f"Together these findings give the answer: {draft.answer}")])
+    question = f"{draft.question} Explain step by step, from {evidence}, how the answer is found."
     return with_form(
         draft,
         "rationales_generation",
         question=question,
-        steps=steps,
-        answer=f"{found} Therefore the answer holds: {draft.answer}",
+        answer=f"{found} Therefore: {draft.answer}",
     )
 
 
@@ -72,7 +65,7 @@ def ordered_names(
 ) -> Iterator[tuple[list[Region], str, tuple[tuple[str | None, str], ...]]]:
     """Sets of three to five regions in a clear order, the direction, and the steps that show it."""
     for size in (3, 4, 5):
-        groups = [list(group) for group in combinations(regions, size) if not told_by_name(group)]
+        groups = [list(g) for g in combinations(regions, size) if not told_by_name(g) and not nested_pair(g)]
         for group in groups[:: max(1, len(groups) // 4)]:
             for at, direction in ((0, "from left to right"), (1, "from top to bottom")):
                 places = [geometry.centre(region.bbox)[at] for region in group]
@@ -91,7 +84,7 @@ _ORDER_SKILLS = ("Relationship Description", "Grounding")
 
 def instruction_following(scene: Scene, regions: Sequence[Region], rng: random.Random) -> Iterator[Draft]:
     """Lists in a prescribed order and shape."""
-    for order, direction, steps in ordered_names(scene, regions):
+    for order, direction, steps in () if scene.charted else ordered_names(scene, regions):
         names = [region.name.upper() for region in order]
         shuffled = rng.sample(order, len(order))
         mark, word = rng.choice(((";", "semicolons"), (",", "commas"), (" >", '" > " signs')))
@@ -191,7 +184,7 @@ def coreference_resolution(scene: Scene, regions: Sequence[Region], rng: random.
     """Which of two things "it" stands for, decided by what the image shows."""
     for one in regions:
         for other in regions:
-            if one is other or one.label == other.label:
+            if one is other or one.label == other.label or nested_pair((one, other)):
                 continue
             side = next((s for s in _SIDES if geometry.beside(one.bbox, other.bbox, s)), None)
             if side is None:
@@ -248,7 +241,9 @@ def creative_content_generation(scene: Scene, regions: Sequence[Region], rng: ra
             side = next(
                 (s for s in ("left", "right", "above", "below") if geometry.beside(one.bbox, other.bbox, s)), None
             )
-            if one.label == other.label or side is None or not (colour or (place and one.area < 0.4)):
+            if one.label == other.label or side is None or nested_pair((one, other)):
+                continue
+            if not (colour or (place and one.area < 0.4)):
                 continue
             chain = Chain("Relationship Description")
             box = chain.ground(one)
