@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ..errors import EvolgraphError
 from ..graph.settings import Settings
 from .configuration import endpoints_of, load
 
-_EXIT_FAILED = 1
+EXIT_FAILED, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 3, 130
 _PATH = click.Path(path_type=Path)
 
 
@@ -38,6 +37,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--patience", default=3, show_default=True, type=click.IntRange(0), help="Fruitless rounds; 0: no limit.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N samples.")
 @click.option("--concurrency", default=128, show_default=True, type=click.IntRange(1), help="Samples in flight.")
+@click.option("--budget-calls", type=click.IntRange(1), help="Stop after so many requests.")
+@click.option("--budget-tokens", type=click.IntRange(1), help="Stop after so many tokens, in and out.")
+@click.option("--budget-seconds", type=click.FloatRange(0, min_open=True), help="Stop after so many seconds.")
 @click.option("--seed", default=0, show_default=True, help="Seeds routing and sampling.")
 @click.option("--prompts", type=_PATH, help="Folder of prompt texts that replace single ones.")
 @click.option("--resume", type=click.Choice(["auto", "never"]), default="auto", show_default=True)
@@ -54,20 +56,23 @@ def evolve(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _run(work: Any) -> int:
-    """Runs `work` on uvloop where there is one; SIGTERM ends it as Ctrl-C does."""
+    """Runs `work` on uvloop where there is one."""
     try:
         from uvloop import new_event_loop
     except ImportError:
         new_event_loop = None
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-        return runner.run(work)
+        try:
+            return runner.run(work)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
 async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     from ..graph.results import check_writable, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, show_progress, show_summary
+    from .stopping import INTERRUPTED, stopping_on_signals
 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
@@ -86,8 +91,9 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
             out.print(words, soft_wrap=True)
         display = asyncio.create_task(show_progress(run, out))
         try:
-            async for _ in run:
-                pass
+            with stopping_on_signals(run, out):
+                async for _ in run:
+                    pass
         finally:
             display.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -108,9 +114,11 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
         out.print(
             f"results {results}, store {store}" + (f", bad rows {bad_rows}" if quarantined else ""), soft_wrap=True
         )
-    return _EXIT_FAILED if summary.failed else 0
+    if run.stopped:
+        out.print(f"{run.stopped}: start the same command again to go on", soft_wrap=True)
+        return EXIT_INTERRUPTED if run.stopped == INTERRUPTED else EXIT_BUDGET
+    return EXIT_FAILED if summary.failed else 0
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    names = ("policy", "ablate", "rounds", "target", "patience", "limit", "concurrency", "seed", "prompts")
-    return Settings(**{name: options[name] for name in names})
+    return Settings(**{name: options[name] for name in Settings.model_fields})

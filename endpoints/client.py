@@ -25,6 +25,7 @@ from .chat import (
 from .endpoint import Endpoint
 from .errors import EndpointError
 from .fragments import Fragments
+from .gate import Gate
 from .limits import Clock
 from .pool import Lane, Pool
 from .probing import probe
@@ -68,11 +69,13 @@ class Client:
         ledger: Ledger | None,
         run_seed: int,
         *,
+        gate: Gate | None = None,
         retries: Retries | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.stats = Stats()
+        self.gate = gate or Gate()
         self._clock = clock or Clock()
         self._pool = Pool(endpoints, self._clock)
         self._fragments = Fragments(images)
@@ -95,7 +98,8 @@ class Client:
     async def ask(self, ask: Ask[T]) -> Answer[T]:
         """Answer `ask`. Failures of this one ask are in the Answer's kind.
 
-        Raises EndpointError when no ask can be answered any more: a refused key, an unknown model or path.
+        Raises EndpointError when no ask can be answered any more (a refused key, an unknown model or path), and
+        Stopped once the gate is closed; what is under way then still comes to its end.
         """
         return await self._asker.ask(ask)
 
@@ -122,6 +126,7 @@ class Client:
         if self._session is None:
             raise RuntimeError("the client is not open: use `async with Client(...)`")
         async with lane.limit.slot():
+            self.gate.admit(self.stats)
             self.stats.sent += 1
             self.stats.in_flight += 1
             try:

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
@@ -16,6 +17,7 @@ from ..agents.registry import directions, screens
 from ..endpoints.builtin.child import running
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
+from ..endpoints.gate import Budget, Gate, Stopped
 from ..endpoints.probing import probe
 from ..errors import EvolgraphError
 from ..prompts.library import Library
@@ -34,6 +36,8 @@ from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, rows
 
+GRACE_S: Final = 10.0
+"""Seconds that calls in flight get to finish when a run is stopped."""
 Graph = CompiledStateGraph[State, None, State, State]
 Waiting = asyncio.Queue[tuple[int, Sample] | None]
 
@@ -58,7 +62,9 @@ class Evolution:
         self._endpoints = tuple(endpoints)
         self._resume = resume
         self._stack = AsyncExitStack()
-        self._done: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * settings.concurrency)
+        self._outcomes: deque[Outcome] = deque()
+        self._room = asyncio.Semaphore(2 * settings.concurrency)
+        self._news = asyncio.Event()
         self.settings = settings
         self.store_path = store
         self.progress = Progress()
@@ -72,6 +78,7 @@ class Evolution:
             await self._stack.aclose()
             raise
         self._main = asyncio.create_task(self._run(), name="evolution")
+        self._main.add_done_callback(lambda _: self._news.set())
         return self
 
     async def __aexit__(
@@ -81,15 +88,31 @@ class Evolution:
         self._main.cancel()
         await asyncio.gather(self._main, return_exceptions=True)
         finished = self.progress.read_all and self.progress.done == self.progress.seen
-        await end_session(self._store, self._session, "finished" if finished else "stopped")
+        await end_session(self._store, self._session, "finished" if finished else self.stopped or "stopped")
         await self._stack.aclose()
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
-        """The outcomes of samples as they settle in this start. Raises what stopped the run, if anything did."""
-        while (outcome := await self._done.get()) is not None:
-            yield outcome
+        """The outcomes of samples as they settle in this start. Raises what stopped the run, if anything failed."""
+        while self._outcomes or not self._main.done():
+            if self._outcomes:
+                self._room.release()
+                yield self._outcomes.popleft()
+            else:
+                self._news.clear()
+                await self._news.wait()
         if self._error:
             raise self._error
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run ended before every sample was settled: what `stop` was told, or the budget; None otherwise."""
+        unfinished = not self.progress.read_all or self.progress.done < self.progress.seen
+        return self.client.gate.reason if unfinished else None
+
+    def stop(self, reason: str, grace: float = GRACE_S) -> None:
+        """Sends nothing more, lets calls in flight finish for `grace` seconds, then ends. The store can be resumed."""
+        self.client.gate.close(reason)
+        asyncio.get_running_loop().call_later(grace, self._main.cancel)
 
     async def summary(self) -> Summary:
         """The run in numbers, as far as it has come."""
@@ -133,7 +156,8 @@ class Evolution:
         self.run = await claim(self._store, identity, settings.seed, resume=self._resume)
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
         ledger = Ledger(self._store, self.run.id)
-        client = Client(self._endpoints, self._feed.images, ledger, run_seed=settings.seed)
+        gate = Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
+        client = Client(self._endpoints, self._feed.images, ledger, run_seed=settings.seed, gate=gate)
         self.client = await self._stack.enter_async_context(client)
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
@@ -157,11 +181,12 @@ class Evolution:
                 await self._admit(waiting)
         except* Exception as group:
             self._error = _first(group)
-        await self._done.put(None)
 
     async def _admit(self, waiting: Waiting) -> None:
         """Hands the samples that are not settled to the workers, and puts the rows that cannot be used on record."""
         async for batch in self._feed.batches():
+            if self.client.gate.reason:
+                break
             if rejected := [row for row in batch if isinstance(row, Rejected)]:
                 self.progress.quarantined += len(rejected)
                 await quarantine(self._store, self.run.id, {row.where: row.reason for row in rejected})
@@ -170,7 +195,8 @@ class Evolution:
                     position, self.progress.seen = self.progress.seen, self.progress.seen + 1
                     if not self._is_settled(sample):
                         await waiting.put((position, sample))
-        self.progress.read_all = True
+        else:
+            self.progress.read_all = True
         for _ in range(self.settings.concurrency):
             await waiting.put(None)
 
@@ -189,9 +215,14 @@ class Evolution:
 
     async def _work(self, waiting: Waiting) -> None:
         while (item := await waiting.get()) is not None:
-            outcome = await self._evolve_one(*item)
+            try:
+                outcome = await self._evolve_one(*item)
+            except Stopped:
+                continue  # what waits is taken and left, so that whoever hands out samples is never stuck
             self.progress.settled[outcome.status] += 1
-            await self._done.put(outcome)
+            await self._room.acquire()
+            self._outcomes.append(outcome)
+            self._news.set()
 
     async def _evolve_one(self, position: int, sample: Sample) -> Outcome:
         begun = sample.id in self._standing.begun

@@ -33,6 +33,10 @@ class Settings(BaseModel):
     """A folder whose Markdown files replace the prompt texts of the same name."""
     concurrency: int = Field(default=128, ge=1)
     """Samples in flight."""
+    budget_calls: int | None = Field(default=None, ge=1)
+    """Requests this start may send; spending any budget stops the run, which can be resumed."""
+    budget_tokens: int | None = Field(default=None, ge=1)
+    budget_seconds: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many samples."""
 

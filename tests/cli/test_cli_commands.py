@@ -4,8 +4,10 @@ import io
 import json
 import signal
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from PIL import Image
@@ -154,7 +156,44 @@ def test_an_interrupted_run_says_so_and_goes_on_later(home: Path) -> None:
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
-    assert out == ""
-    assert err.splitlines()[-1] == "evolgraph: interrupted"
+    assert json.loads(out)["samples"] <= 10
+    assert err.splitlines()[-1] == "interrupted: start the same command again to go on"
     assert "Traceback" not in err
     assert run_in(home)(*words).json["pending"] == 0
+
+
+def test_a_budget_stops_the_run_and_a_second_start_finishes_it(home: Path, url: str) -> None:
+    words = ["evolve", SEEDS, "--store", "b.db", "--out", "b.jsonl", "--endpoint", url, "--model", "builtin", "--json"]
+    said = run_in(home)(*words, "--rounds", "2", "--budget-calls", "15")
+    assert said.code == 3
+    assert said.json["calls"] == 15
+    assert said.err.splitlines()[-1] == "budget of 15 calls is spent: start the same command again to go on"
+    whole = run_in(home)(*words, "--rounds", "2")
+    assert (whole.code, whole.json["pending"], whole.json["calls"]) == (0, 0, 25)
+
+
+def test_a_second_interrupt_stops_at_once(home: Path) -> None:
+    words = ["evolve", SEEDS, "--store", "slow.db", "--out", "slow.jsonl"]
+    serving = subprocess.Popen(
+        [SCRIPT, "serve", "--port", "0", "--latency-ms", "8000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert serving.stdout
+    url = json.loads(serving.stdout.readline())["url"]
+    command = [str(SCRIPT), *map(str, words), "--endpoint", url, "--model", "builtin"]
+    started = time.monotonic()
+    with subprocess.Popen(command, cwd=home, env=clean_environment(), stderr=subprocess.PIPE, text=True) as child:
+        while not (home / "slow.db-wal").exists() or not json.load(urlopen(url.replace("/v1", "/stats")))["in_flight"]:
+            assert time.monotonic() - started < 60
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        assert child.stderr
+        assert child.stderr.readline().startswith("Stopping: calls in flight have 10 s")
+        child.send_signal(signal.SIGINT)
+        err = child.communicate(timeout=5)[1]
+    serving.terminate()
+    serving.communicate(timeout=20)
+    assert child.returncode == 130
+    assert err.splitlines()[-1] == "evolgraph: interrupted"

@@ -1,0 +1,50 @@
+"""The gate that every request passes: closed by whoever stops a run, or by a budget that is spent."""
+
+import time
+from dataclasses import dataclass
+
+from ..errors import EvolgraphError
+from .stats import Stats
+
+
+class Stopped(EvolgraphError):
+    """No further request goes out. What was received is kept, so the run can go on later."""
+
+    kind = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a start may spend at most; None is no limit. Spending ends within what is in flight at that moment."""
+
+    calls: int | None = None
+    """Requests sent, retries included."""
+    tokens: int | None = None
+    """Prompt and completion tokens together, as the servers count them."""
+    seconds: float | None = None
+
+
+class Gate:
+    """Lets requests through until it is closed or `budget` is spent; `reason` then tells why."""
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
+        self._since = time.monotonic()
+        self.reason: str | None = None
+
+    def close(self, reason: str) -> None:
+        """Lets nothing through any more; the first reason stays."""
+        self.reason = self.reason or reason
+
+    def admit(self, stats: Stats) -> None:
+        """Raises Stopped when no request may go out; `stats` counts what went out before."""
+        spent = {
+            "calls": (stats.sent, self._budget.calls),
+            "tokens": (stats.prompt_tokens + stats.completion_tokens, self._budget.tokens),
+            "seconds": (time.monotonic() - self._since, self._budget.seconds),
+        }
+        for name, (used, limit) in spent.items():
+            if limit is not None and used >= limit:
+                self.close(f"budget of {limit:g} {name} is spent")
+        if self.reason:
+            raise Stopped(self.reason)
