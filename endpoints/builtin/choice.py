@@ -12,7 +12,7 @@ from .drafts.pool import pool, worth_combining
 from .drafts.said import named, plain
 from .reading import posed
 from .scene import Region, Scene
-from .scoring import Complexity, complexity
+from .scoring import complexity
 
 Row = Mapping[str, Any]
 _PLAIN: Final = 4.2
@@ -38,20 +38,12 @@ class Parent:
         self.depth = len(row.get("steps") or ())
         self.subjects = subjects(named(row))
         self.complexity = complexity(posed(row))
-
-    @property
-    def weight(self) -> float:
+        self.weight = self.complexity.exact
         """How complex it is, by the scale that scores are given on."""
-        return self.complexity.exact
 
     def gain(self, draft: Draft) -> float:
         """By about how much `draft` takes more than this question."""
         return draft.weight - self.weight
-
-
-def measured(draft: Draft) -> Complexity:
-    """How complex a draft is when it is read as a judge would read it."""
-    return complexity(posed(draft.reply("")))
 
 
 def thin(draft: Draft) -> float:
@@ -65,8 +57,9 @@ class Bench:
     def __init__(self, scene: Scene, questions: Sequence[Row], rejected: Sequence[Row], rng: random.Random) -> None:
         self.scene, self.rng, self.questions = scene, rng, questions
         self.asked = {_plain_text(str(row["question"])) for row in (*questions, *rejected)}
-        known = {_plain_text(draft.question): draft for draft in self.drafts}
-        self._keys = {key(known[text]) for text in self.asked if text in known}
+        known = {draft.plain_text: draft for draft in self.drafts}
+        self._known = known
+        self._keys = {known[text].key for text in self.asked if text in known}
         self.families = Counter(known[text].family for text in self.asked if text in known)
         self.forms = Counter(str(row.get("form") or "open") for row in (*questions, *rejected))
         self.covered: set[str] = set().union(*(subjects(row.get("objects") or ()) for row in questions))
@@ -88,13 +81,14 @@ class Bench:
 
     def family(self, parent: Parent) -> str:
         """The family of the parent's question, or "" when it was not written from a draft of this scene."""
-        return next((draft.family for draft in self.drafts if draft.question == parent.question), "")
+        known = self._known.get(_plain_text(parent.question))
+        return known.family if known else ""
 
     def is_new(self, draft: Draft) -> bool:
         """Whether neither the question nor its facts were asked before."""
         if draft.form == "open" and self._asked_in_other_words(draft):
             return False
-        return _plain_text(draft.question) not in self.asked and (draft.form != "open" or key(draft) not in self._keys)
+        return draft.plain_text not in self.asked and (draft.form != "open" or draft.key not in self._keys)
 
     def _asked_in_other_words(self, draft: Draft) -> bool:
         """Whether another question asks the same kind of thing of the same single object."""
@@ -106,8 +100,8 @@ class Bench:
 
     def take(self, draft: Draft) -> None:
         """Marks a draft as used, so that no other question of the reply repeats it."""
-        self.asked.add(_plain_text(draft.question))
-        self._keys.add(key(draft))
+        self.asked.add(draft.plain_text)
+        self._keys.add(draft.key)
         self.families[draft.family] += 1
         self.forms[draft.form] += 1
         self.covered |= draft.subjects
@@ -129,12 +123,6 @@ class Bench:
                 if len(found) == _TRIED:
                     break
         return found[0] if found else None
-
-
-def key(draft: Draft) -> tuple[str, frozenset[str]]:
-    """What a draft asks of which things, whatever its wording."""
-    number = draft.question if draft.family in {"taken away", "place", "colour", "largest in row"} else ""
-    return draft.family + number, draft.subjects
 
 
 def _plain_text(question: str) -> str:

@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 from ...samples.vocabulary import normalise_form
-from .choice import Bench, Parent, measured, thin
+from .choice import Bench, Parent, thin
 from .drafts.draft import Draft
 from .forms.formed import formed
 
-_BASES = 60
+_BASES = 30
 _GAIN = 1.7
 
 
@@ -37,5 +37,5 @@ def interaction(bench: Bench, parent: Parent) -> Draft | None:
         by_form[draft.form].append(draft)
     best = [draft for form in by_form if (draft := bench.cheapest(by_form[form], cost)) is not None]
     return bench.cheapest(
-        best, lambda draft: 0.5 * cost(draft), lambda draft: measured(draft).exact >= parent.weight + 0.3
+        best, lambda draft: 0.5 * cost(draft), lambda draft: draft.complexity.exact >= parent.weight + 0.3
     )

@@ -1,6 +1,6 @@
 """The perception direction: another, finer question that is no easier."""
 
-from .choice import Bench, Parent, measured, thin
+from .choice import Bench, Parent, thin
 from .drafts.draft import Draft
 
 _GAIN = 1.5
@@ -24,7 +24,7 @@ def perception(bench: Bench, parent: Parent) -> Draft | None:
         )
 
     def fits(draft: Draft) -> bool:
-        found = measured(draft)
+        found = draft.complexity
         finer = found.demand >= parent.complexity.demand + (0.5 if draft.subjects & bench.covered else 0.2)
         return finer and found.exact >= parent.weight + 0.3
 

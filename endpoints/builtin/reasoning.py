@@ -1,6 +1,6 @@
 """The reasoning direction: a longer chain on the parent's subject."""
 
-from .choice import Bench, Parent, measured, thin
+from .choice import Bench, Parent, thin
 from .drafts.draft import Draft
 
 _GAIN = 2.0
@@ -31,4 +31,4 @@ def reasoning(bench: Bench, parent: Parent) -> Draft | None:
             + thin(draft)
         )
 
-    return bench.cheapest(bench.drafts, cost, lambda draft: measured(draft).exact >= parent.weight + 0.5)
+    return bench.cheapest(bench.drafts, cost, lambda draft: draft.complexity.exact >= parent.weight + 0.5)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 _SMALL: Final = [
@@ -77,6 +78,7 @@ def plural(noun: str) -> str:
     return " ".join([*front, last])
 
 
+@lru_cache(4096)
 def singular(noun: str) -> str:
     """The singular of a plural noun phrase; a singular one comes back unchanged."""
     *front, last = noun.split(" ")

@@ -4,6 +4,7 @@ import random
 import re
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import zip_longest
 from typing import ClassVar, Final, Self
 
 from ..colours import NAMES
@@ -46,7 +47,7 @@ class Claim:
     def say(self, rng: random.Random | None = None) -> str:
         """The claim without capital and full stop: in one of its phrasings when `rng` is given, else in the first."""
         template = rng.choice(self.templates) if rng else self.templates[0]
-        return re.sub(r"\{(\w+):(\w+)\}", lambda slot: self._written(slot.group(1), slot.group(2)), template)
+        return "".join(self._written(name, kind) if kind else name for name, kind in _pieces(template))
 
     def _written(self, name: str, kind: str) -> str:
         value = getattr(self, name)
@@ -69,6 +70,14 @@ class Claim:
     def check(self, scene: Scene) -> bool | None:
         """True or False as the scene shows it; None when it cannot be known."""
         raise NotImplementedError
+
+
+@cache
+def _pieces(template: str) -> tuple[tuple[str, str], ...]:
+    """The template in pieces: (field, kind) for a slot, (text, "") for what stands between."""
+    parts = re.split(r"\{(\w+):(\w+)\}", template)
+    slots = zip(parts[1::3], parts[2::3], strict=True)
+    return tuple(piece for text, slot in zip_longest(parts[::3], slots) for piece in ((text, ""), slot) if piece)
 
 
 @cache

@@ -12,11 +12,13 @@ from typing import Any, Final
 from ....samples.vocabulary import OPEN
 from ..claims.grammar import Claim
 from ..claims.places import Located
+from ..reading import posed
 from ..scene import Region, Scene
-from ..scoring import weighed, work_of
+from ..scoring import Complexity, complexity, weighed, work_of
 from ..words import capital, figure, singular
 
 Step = tuple[str | None, str]
+_BY_WORDING: Final = frozenset(("taken away", "place", "colour", "largest in row"))
 _NUMBERED: Final = re.compile(r"(\w+)_(\d+)\((.*)\)->([a-z]{3})_\2")
 
 
@@ -52,6 +54,21 @@ class Draft:
         compares = len(self.objects) > 1 or bool(kinds & {"Calculate"})
         work = work_of(finding, self.depth - finding)
         return weighed(len(self.skills), work, len(self.subjects), compares=compares, form=self.form)
+
+    @cached_property
+    def complexity(self) -> Complexity:
+        """How complex the question is when it is read as a judge would read it."""
+        return complexity(posed(self.reply("")))
+
+    @cached_property
+    def plain_text(self) -> str:
+        """The question in lower case with single spaces."""
+        return " ".join(self.question.lower().split())
+
+    @cached_property
+    def key(self) -> tuple[str, frozenset[str]]:
+        """What it asks of which things, whatever its wording."""
+        return self.family + (self.question if self.family in _BY_WORDING else ""), self.subjects
 
     @cached_property
     def subjects(self) -> frozenset[str]:

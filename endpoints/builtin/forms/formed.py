@@ -24,6 +24,7 @@ _BY_SCENE: Final = (
     special.text_detection,
     special.text_translation,
 )
+_MOST_REGIONS: Final = 5
 _CHARTLESS: Final = frozenset(
     {
         choosing.missing_object_selection,
@@ -43,6 +44,7 @@ def formed(scene: Scene, drafts: Sequence[Draft], regions: Sequence[Region], rng
                 yield shaped
     yield from _matched(scene, drafts, rng)
     regions = [region for region in regions if " at [" not in region.name]
+    regions = sorted(rng.sample(regions, min(len(regions), _MOST_REGIONS)), key=lambda region: region.index)
     for make in _BY_SCENE:
         if not scene.charted or make not in _CHARTLESS:
             yield from make(scene, regions, rng)
