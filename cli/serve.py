@@ -27,16 +27,40 @@ import click
     show_default=True,
     help="Requests handled at a time; more wait.",
 )
-def serve(port: int, latency_ms: float, capacity: int) -> None:
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[=VALUE]:RATE",
+    help="Make this share of the requests fail, as in 429=2:0.1 or outage:10-30; repeatable.",
+)
+@click.option("--fault-seed", type=int, default=0, show_default=True, help="Decides which requests meet a fault.")
+@click.option("--fault-limit", type=click.IntRange(min=0), help="The most faults that one and the same request meets.")
+def serve(
+    *, port: int, latency_ms: float, capacity: int, faults: tuple[str, ...], fault_seed: int, fault_limit: int | None
+) -> None:
     """Serve the embedded model `builtin` on this machine, as an OpenAI-compatible server.
 
     It is a rule-based writer and judge, not a language model: it answers evolgraph's own requests and nothing else.
-    Standard output gets one JSON line with its URL; Ctrl-C stops it.
+    Standard output gets one JSON line with its URL; Ctrl-C stops it. /stats beside the URL's /v1 tells what was asked.
+
+    Kinds of faults: a status from 400 to 599 (VALUE: Retry-After), hang (VALUE: seconds), stall, reset-early,
+    reset-late, close, html, flood, empty, null, truncated, mislabelled, refusal, filtered, bad-schema, no-usage.
     """
     from ..endpoints.builtin.__main__ import run
+    from ..endpoints.builtin.faults import parse_fault
     from ..endpoints.builtin.server import Options
+
+    options = Options(
+        port=port,
+        latency_ms=latency_ms,
+        capacity=capacity,
+        faults=tuple(map(parse_fault, faults)),
+        fault_seed=fault_seed,
+        fault_limit=fault_limit,
+    )
 
     def tell(url: str) -> None:
         click.echo(f"Serving `builtin` at {url}: a rule-based writer and judge, not a language model.", err=True)
 
-    sys.exit(run(Options(port=port, latency_ms=latency_ms, capacity=capacity), ready=tell))
+    sys.exit(run(options, ready=tell))

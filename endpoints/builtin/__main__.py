@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
+from .faults import FaultError, parse_fault
 from .request import MODEL
 from .server import Options, serve
 
@@ -27,9 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--capacity", type=int, default=Options().capacity, help="requests handled at a time; more wait"
     )
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input closes")
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND:RATE", help="such as 429=2:0.1 or outage:10-30; repeatable")
+    parser.add_argument("--fault-seed", type=int, default=0, help="decides which requests meet a fault")
+    parser.add_argument("--fault-limit", type=int, help="the most faults that one and the same body meets")
     given = parser.parse_args(arguments)
-    options = Options(port=given.port, latency_ms=given.latency_ms, capacity=given.capacity)
-    return run(options, exit_with_stdin=given.exit_with_stdin)
+    try:
+        options = Options(
+            port=given.port,
+            latency_ms=given.latency_ms,
+            capacity=given.capacity,
+            faults=tuple(map(parse_fault, given.fault)),
+            fault_seed=given.fault_seed,
+            fault_limit=given.fault_limit,
+        )
+        return run(options, exit_with_stdin=given.exit_with_stdin)
+    except FaultError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def run(options: Options, *, exit_with_stdin: bool = False, ready: Callable[[str], None] | None = None) -> int:

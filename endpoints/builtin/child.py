@@ -4,7 +4,7 @@ import asyncio
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import IO, Final
 
@@ -23,8 +23,17 @@ class ChildError(EvolgraphError):
 
 
 @asynccontextmanager
-async def running(*, latency_ms: float = 0.0, capacity: int = 256) -> AsyncIterator[str]:
+async def running(
+    *,
+    latency_ms: float = 0.0,
+    capacity: int = 256,
+    faults: Sequence[str] = (),
+    fault_seed: int = 0,
+    fault_limit: int | None = None,
+) -> AsyncIterator[str]:
     """The embedded model on a free loopback port; gives its base URL, which ends in /v1.
+
+    `faults` are written as `--fault` takes them.
 
     The child exits when its standard input closes, also when this process is killed. Raises ChildError when it does not
     start.
@@ -33,7 +42,9 @@ async def running(*, latency_ms: float = 0.0, capacity: int = 256) -> AsyncItera
     with tempfile.TemporaryFile() as complaints:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "evolgraph.endpoints.builtin", "--port", "0", "--exit-with-stdin"),
-            *("--latency-ms", str(latency_ms), "--capacity", str(capacity)),
+            *("--latency-ms", str(latency_ms), "--capacity", str(capacity), "--fault-seed", str(fault_seed)),
+            *(word for fault in faults for word in ("--fault", fault)),
+            *(() if fault_limit is None else ("--fault-limit", str(fault_limit))),
             stdin=PIPE,
             stdout=PIPE,
             stderr=complaints,

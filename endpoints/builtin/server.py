@@ -13,6 +13,8 @@ import orjson
 from aiohttp import web
 
 from .counts import Counts
+from .faults import Fault, Faults
+from .mishaps import delivered, edited, instead
 from .prefixes import PrefixCache, image_filling, tokens
 from .request import MODEL, BadRequest, Request, parse
 
@@ -29,11 +31,17 @@ _CREATED: Final = 1_700_000_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the server behaves: `port` 0 takes a free one, `latency_ms` is spent holding one of `capacity` slots."""
+    """How the server behaves: `port` 0 takes a free one, `latency_ms` is spent holding one of `capacity` slots.
+
+    Which requests meet one of the `faults` depends on `fault_seed`; a body meets at most `fault_limit` of them.
+    """
 
     port: int = 0
     latency_ms: float = 0.0
     capacity: int = 256
+    faults: tuple[Fault, ...] = ()
+    fault_seed: int = 0
+    fault_limit: int | None = None
 
 
 class Server:
@@ -45,6 +53,7 @@ class Server:
         self._prefixes = PrefixCache()
         self._mind: asyncio.Task[Mind] | None = None
         self._numbers = itertools.count(1)
+        self._faults = Faults(options.faults, options.fault_seed, options.fault_limit)
         self.counts = Counts()
 
     def application(self) -> web.Application:
@@ -73,7 +82,7 @@ class Server:
         newest = http.query.get("newest", "0")
         if not newest.isascii() or not newest.isdigit():
             raise BadRequest("`newest` must be a whole number", param="newest")
-        return _json(self.counts.summary(min(int(newest), 1000)))
+        return _json(self.counts.summary(min(int(newest), 1000), full=http.query.get("full") == "1"))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         running = self.counts.running
@@ -89,9 +98,15 @@ class Server:
         )
         return web.Response(text="".join(lines), content_type="text/plain")
 
-    async def _chat(self, http: web.Request) -> web.Response:
+    async def _chat(self, http: web.Request) -> web.StreamResponse:
         raw = await http.read()
         with self.counts.request(raw) as row:
+            fault = self._faults.pick(row["body"], row["seen"])
+            if fault:
+                self.counts.met(row, fault.kind)
+                if replaced := await instead(fault, http):
+                    row["status"] = replaced.status
+                    return replaced
             try:
                 request = parse(raw)
                 row["task"] = request.task
@@ -100,8 +115,11 @@ class Server:
             except BadRequest as error:
                 row["status"] = error.status
                 raise
-            row["status"] = 200
-            return _json(reply)
+            if fault:
+                reply = edited(fault, reply, variant=int(row["body"], 16) + row["seen"])
+            response = await delivered(fault, http, orjson.dumps(reply))
+            self.counts.answered(row)
+            return response
 
     async def _answered(self, request: Request) -> dict[str, Any]:
         self.counts.running += 1
@@ -173,6 +191,8 @@ async def _errors(
         if error.status < 400:
             raise
         return _json(BadRequest(error.reason, status=error.status).body(), error.status)
+    except ConnectionError:
+        return web.Response(status=499)  # the client went while it was answered: nobody reads this
     except Exception as error:
         _LOG.exception("a request failed")
         return _json(BadRequest(f"{type(error).__name__} inside the server", status=500).body(), 500)
