@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--capacity", type=int, default=Options().capacity, help="requests handled at a time; more wait"
     )
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input closes")
-    parser.add_argument("--fault", action="append", default=[], metavar="KIND:RATE", help="such as 429=2:0.1 or outage:10-30; repeatable")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="KIND:RATE", help="such as 429=2:0.1; repeatable"
+    )
     parser.add_argument("--fault-seed", type=int, default=0, help="decides which requests meet a fault")
     parser.add_argument("--fault-limit", type=int, help="the most faults that one and the same body meets")
     given = parser.parse_args(arguments)
