@@ -11,7 +11,7 @@ from .reading import BOX, QUOTED, Posed, claims_in, numbers, tokens
 from .scene import Scene
 from .told import Told
 from .truth import Fault
-from .words import plural
+from .words import plural, whole
 
 _EVASIONS: Final = re.compile(
     r"\b(?:unknown|unclear|cannot be (?:known|determined|told|seen)|can't (?:tell|be)|not (?:sure|certain|possible to)|"
@@ -52,11 +52,13 @@ def doubts(scene: Scene, evolved: Posed) -> Iterator[Fault]:
 
 def _means_one(scene: Scene, stem: str, label: str) -> bool:
     """Whether "the LABEL" stands there alone, without a word or box that picks one of several."""
+    if label.lower() not in stem.lower():
+        return False
     plain = BOX.sub("[]", stem)
     for region in scene.with_label(label):
         if " at [" not in region.name:
-            plain = re.sub(re.escape(region.name), "", plain, flags=re.IGNORECASE)
-    return bool(re.search(rf"\bthe {re.escape(label)}\b(?! (?:{_PICKS})\b)", plain, re.IGNORECASE))
+            plain = whole(region.name).sub("", plain)
+    return bool(whole(label, "the ", rf"(?! (?:{_PICKS})\b)").search(plain))
 
 
 def giveaways(told: Told, evolved: Posed) -> Iterator[Fault]:

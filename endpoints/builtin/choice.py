@@ -4,7 +4,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from .drafts.draft import Draft, subjects
@@ -95,8 +95,8 @@ class Bench:
         sign = _SAME.get(draft.family)
         if sign is None or not draft.objects:
             return False
-        noun = re.escape(draft.objects[0].split(" ")[-1].removesuffix("s"))
-        return any(re.search(sign, text) and re.search(rf"\b{noun}", text) for text in self.asked)
+        noun = draft.objects[0].split(" ")[-1].removesuffix("s")
+        return any(noun in text and re.search(sign, text) and _starts(noun).search(text) for text in self.asked)
 
     def take(self, draft: Draft) -> None:
         """Marks a draft as used, so that no other question of the reply repeats it."""
@@ -123,6 +123,11 @@ class Bench:
                 if len(found) == _TRIED:
                     break
         return found[0] if found else None
+
+
+@lru_cache(1024)
+def _starts(noun: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(noun)}")
 
 
 def _plain_text(question: str) -> str:

@@ -13,7 +13,7 @@ from .claims.places import Apart, Beside, Ordered
 from .reading import BOX, Posed, claims_in, tokens
 from .scene import Region, Scene
 from .scoring import Complexity
-from .words import plural
+from .words import plural, whole
 
 _COPY: Final = 0.9
 _MORE: Final = 0.3
@@ -133,7 +133,7 @@ def _touched_by_text(scene: Scene, text: str) -> list[Region]:
     low = text.lower()
     for region in scene.regions:
         called = {region.name.lower(), region.label.lower(), plural(region.label.lower())}
-        if any(re.search(rf"\b{re.escape(name)}\b", low) for name in called):
+        if any(name in low and whole(name).search(low) for name in called):
             found.add(region)
     return sorted(found, key=lambda region: region.index)
 

@@ -7,7 +7,7 @@ single glance, adds nothing.
 `work`: 0.5 for each useful step, 0.3 for one that only finds a box; what exceeds 2 counts half, at most 4 in all.
 `extent`: half the binary logarithm of the number of objects involved (boxes or objects named), a quarter of it for
 things that are only counted. `comparison`: 0.5 when the solution compares or reckons. `form`: what the task form itself
-asks on top, 0 to 0.4, or takes away by offering the answer among few others, down to -0.5.
+asks on top, 0 to 0.4, or takes away by offering the answer among few others, down to -1.
 
 A step is useful when it finds something new and the answer rests on it: the answer or a later useful step uses what it
 found, it is the first to find the box of a thing that is asked about, or it measures one of several things alike that
@@ -68,8 +68,8 @@ _FORMS: Final = {
     OPEN: 0.0,
     "fill_in_the_blank": -0.3,
     "text_detection": 0.1,
-    "image_style_classification": -0.5,
-    "art_type": -0.5,
+    "image_style_classification": -1.0,
+    "art_type": -1.0,
     "multi_choice": -0.5,
     "text_image_matching": -0.2,
     "missing_object_selection": -0.5,

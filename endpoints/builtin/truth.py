@@ -18,7 +18,7 @@ from .measures import misplaced
 from .reading import BOX, QUOTED, Posed, box_of, claims_in, numbers, tokens
 from .scene import Region, Scene
 from .told import Told
-from .words import number_word, plural, singular
+from .words import number_word, plural, singular, whole
 
 _NAMING: Final = ("name", "one", "other", "anchor", "inner", "outer", "label", "names")
 _LETTER: Final = re.compile(r"\b(?:[Rr]egion|[Cc]hoice|[Oo]nly|so|[Tt]herefore) ([A-H])\b")
@@ -171,7 +171,7 @@ def _presumed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
             if claim.check(scene) is False:
                 yield Fault("grounded", _refuted(scene, claim))
     for label in {region.label for region in scene.regions}:
-        for match in re.finditer(rf"\b({_COLOURS}) {re.escape(label)}\b", f"{said} {evolved.answer}", re.IGNORECASE):
+        for match in whole(label, rf"({_COLOURS}) ").finditer(f"{said} {evolved.answer}"):
             having = scene.with_label(label)
             if base_name(label.split()[0]) is None and all(
                 _excluded(scene, region, match.group(1)) for region in having
@@ -283,7 +283,7 @@ def _unasked(scene: Scene, evolved: Posed) -> Iterator[Fault]:
     for region in scene.regions:
         alone = len(scene.with_label(region.label)) == 1
         known = (region.label if alone else region.name).lower() in spoken
-        if not known and re.search(rf"\bthe {re.escape(region.name.lower())}\b", reply):
+        if not known and whole(region.name.lower(), "the ").search(reply):
             yield Fault("correct", f"the answer speaks of the {region.name}, of which question and steps say nothing")
 
 

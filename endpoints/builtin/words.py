@@ -93,6 +93,12 @@ def singular(noun: str) -> str:
     return " ".join([*front, last])
 
 
+@lru_cache(8192)
+def whole(phrase: str, before: str = "", after: str = "") -> re.Pattern[str]:
+    """A pattern for `phrase` in whole words, whatever its case, between the patterns `before` and `after`."""
+    return re.compile(rf"\b{before}{re.escape(phrase)}\b{after}", re.IGNORECASE)
+
+
 def article(noun: str) -> str:
     """`noun` with "a" or "an" before it."""
     return (

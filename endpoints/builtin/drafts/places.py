@@ -9,6 +9,8 @@ from ..scene import Region, Scene
 from ..words import figure, listed
 from .draft import Chain, Draft, fineness, in_words, phrasing, sentence
 
+_PAIRS = 21
+_GROUPS = 14
 _NINTHS = (
     "upper left",
     "upper middle",
@@ -281,5 +283,5 @@ def pairs_and_more(regions: Sequence[Region], most: int = 5) -> list[tuple[Regio
     groups: list[tuple[Region, ...]] = []
     for size in range(2, most + 1):
         found = [group for group in combinations(regions, size) if not nested_pair(group)]
-        groups += found[:: max(1, len(found) // 40)]
+        groups += found[:: max(1, -(-len(found) // (_PAIRS if size == 2 else _GROUPS)))]
     return groups

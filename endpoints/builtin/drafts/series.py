@@ -10,7 +10,7 @@ from ..scene import Region, Scene
 from ..words import figure, listed, number_word, ordinal
 from .draft import Chain, Draft, phrasing, sentence
 
-_MAX_GROUPS = 24
+_MAX_GROUPS = 12
 _PLAIN_VALUE = 0.1
 
 
@@ -82,7 +82,9 @@ class _Chart:
         short: str = "",
         wrong: Sequence[str] = (),
     ) -> Draft:
-        """A draft about these entries."""
+        """A draft about these entries; a table's columns are told apart by their unit."""
+        if self.what == "table" and self.unit:
+            question = f"Going by the {self.unit}, {question[0].lower()}{question[1:]}"
         objects = tuple(self.regions[name].label if name in self.regions else name for name in names)
         return Draft(
             family,

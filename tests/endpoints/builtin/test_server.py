@@ -223,7 +223,7 @@ async def test_stats_tell_repeated_requests_from_new_ones(client: Client) -> Non
 
 
 async def test_requests_beyond_the_capacity_wait_and_metrics_show_them() -> None:
-    async with serving(Options(latency_ms=300, capacity=1)) as client, asyncio.TaskGroup() as tasks:
+    async with serving(Options(latency_ms=100, capacity=1)) as client, asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(client.post(chat(seed=seed))) for seed in range(3)]
         await client.until_in_flight(3)
         _, text = await client.get("/metrics")
@@ -260,8 +260,13 @@ async def test_the_child_serves_and_is_gone_afterwards() -> None:
             await session.get(f"{url}/models")
 
 
-@pytest.mark.parametrize("end", ["stdin", "SIGTERM", "SIGINT"])
-async def test_the_process_ends_cleanly(end: str) -> None:
+async def test_the_process_ends_cleanly_when_it_is_told_to() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for end in ("stdin", "SIGTERM", "SIGINT"):
+            tasks.create_task(ends_cleanly(end))
+
+
+async def ends_cleanly(end: str) -> None:
     options = ["--exit-with-stdin"] if end == "stdin" else []
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "evolgraph.endpoints.builtin", *options,
