@@ -3,12 +3,12 @@
 import difflib
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
 from ..prompts.library import Library
-from ..store.runs import Run, create_run, newest_run
+from ..store.runs import Run, change_fingerprint, create_run, newest_run
 from ..store.store import Store
 from .policies.policy import Policy
 from .settings import SWITCHES, Settings
@@ -40,10 +40,17 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in changed)
 
 
-async def claim(store: Store, identity: Mapping[str, Any], seed: int, *, resume: bool) -> Run:
+EXTENSIBLE: Final = ("rounds", "target")
+"""What `extend` may raise."""
+
+
+async def claim(
+    store: Store, identity: Mapping[str, Any], seed: int, *, resume: bool = True, extend: bool = False
+) -> Run:
     """The run that `store` holds when it is this one, or a new one in an empty store.
 
-    Raises RunError when it holds another one, or any at all without `resume`.
+    With `extend` it may differ in more rounds and a higher target. Raises RunError when it holds another one, or any
+    at all without `resume`.
     """
     known = await store.read(newest_run)
     if known is None:
@@ -51,9 +58,17 @@ async def claim(store: Store, identity: Mapping[str, Any], seed: int, *, resume:
     anew = "name another --store, or delete this one, to start anew"
     if not resume:
         raise RunError("the store holds a run already", where=str(store.path), remedy=anew)
+    if extend and _extends(known.fingerprint, identity):
+        await change_fingerprint(store, known.id, identity)
+        return known
     if changed := difference(known.fingerprint, identity):
         raise RunError(f"the store holds a run with other settings: {changed}", where=str(store.path), remedy=anew)
     return known
+
+
+def _extends(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    raised = {name: before[name] for name in EXTENSIBLE if before[name] < now[name]}
+    return not difference(before, {**now, **raised})
 
 
 def check_ablations(ablate: Sequence[str], names: Sequence[str]) -> None:

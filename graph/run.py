@@ -25,7 +25,16 @@ from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
 from ..store.checkpoints import Saver
 from ..store.ledger import Ledger
-from ..store.runs import Standing, end_session, quarantine, standing, start_session
+from ..store.runs import (
+    Standing,
+    end_session,
+    failed,
+    quarantine,
+    short_of,
+    standing,
+    start_session,
+    take_up_again,
+)
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
 from .feed import READ_AHEAD, Feed
@@ -34,7 +43,7 @@ from .machine import build_graph
 from .outcome import Outcome, Progress, Summary, outcome_of
 from .policies.registry import load_policy
 from .settings import Settings
-from .state import State, initial, rows
+from .state import State, initial, reopened, rows
 
 GRACE_S: Final = 10.0
 """Seconds that calls in flight get to finish when a run is stopped."""
@@ -153,7 +162,8 @@ class Evolution:
         for endpoint in dict.fromkeys(self._endpoints):
             await probe(endpoint)
         identity = fingerprint(settings, library, policy, self._endpoints, list(agents))
-        self.run = await claim(self._store, identity, settings.seed, resume=self._resume)
+        self.run = await claim(self._store, identity, settings.seed, resume=self._resume, extend=settings.extend)
+        await self._take_up_again()
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
         ledger = Ledger(self._store, self.run.id)
         gate = Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
@@ -167,9 +177,24 @@ class Evolution:
             settings,
             screens=screens(),
             on_round=self.progress.close_round,
-            checkpointer=Saver(self._store, rows),
+            checkpointer=Saver(self._store, rows, keep=settings.checkpoints),
         )
         self._session = await start_session(self._store, self.run.id)
+
+    async def _take_up_again(self) -> None:
+        """Opens the settled samples again that the settings name: failed ones, or those that may now go further."""
+        run, settings, again = self.run.id, self.settings, dict[str, str]()
+        if settings.retry_failed is not None:
+            kind = settings.retry_failed
+            again |= dict.fromkeys(await self._store.read(lambda db: failed(db, run, kind)), "failed")
+        if settings.extend:
+            found = await self._store.read(lambda db: short_of(db, run, settings.rounds, settings.target))
+            again |= dict.fromkeys(found, "extended")
+        if again:
+            takes = (await self._store.read(lambda db: standing(db, run))).takes
+            for reason in set(again.values()):
+                chosen = {name: takes.get(name, 0) + 1 for name, why in again.items() if why == reason}
+                await take_up_again(self._store, run, chosen, reason)
 
     async def _run(self) -> None:
         """Feeds the samples to as many workers as may be in flight; the end of the stream closes the outcomes."""
@@ -231,6 +256,9 @@ class Evolution:
             "recursion_limit": 2 * self.settings.rounds + 4,
         }
         state: Any = None if begun else initial(sample, position)
+        if take := self._standing.takes.get(sample.id):
+            before = cast(State, (await self.graph.aget_state(config)).values)
+            state = reopened(before, take) if before["take"] < take else None
         final = await self.graph.ainvoke(state, config, durability="sync")
         return outcome_of(cast(State, final))
 

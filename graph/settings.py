@@ -1,7 +1,7 @@
 """What a run can be told. Part of it makes the run's fingerprint: a store goes on only with the same."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +37,12 @@ class Settings(BaseModel):
     """Requests this start may send; spending any budget stops the run, which can be resumed."""
     budget_tokens: int | None = Field(default=None, ge=1)
     budget_seconds: float | None = Field(default=None, gt=0)
+    extend: bool = False
+    """Goes on with a store whose run had fewer rounds or a lower target."""
+    retry_failed: str | None = None
+    """Takes failed samples up again: those whose reason is of this kind, or all of them for an empty string."""
+    checkpoints: Literal["latest", "all"] = "latest"
+    """Whether the store keeps a sample's newest state or all of them."""
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many samples."""
 

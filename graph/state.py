@@ -73,6 +73,15 @@ def initial(sample: Sample, position: int) -> State:
     }
 
 
+def reopened(state: State, take: int) -> State:
+    """A settled sample's state as it is taken up again: without the lost rounds at its end."""
+    history = list(state["history"])
+    while history and history[-1]["failure"]:
+        history.pop()
+    update = {"take": take, "history": history, "round": len(history), "status": "", "reason": "", "failure": None}
+    return changed(state, update | {"candidates": [], "verdicts": [], "generations": [], "reward": None, "spans": []})
+
+
 def changed(state: State, update: Update) -> State:
     """`state` with the channels of `update` replaced."""
     return cast(State, {**state, **update})

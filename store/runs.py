@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from .store import Store
+from .writer import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Standing:
     digests: dict[str, str] = field(default_factory=dict)
     settled: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    takes: dict[str, int] = field(default_factory=dict)
+    """How often samples were taken up again; only those that were."""
 
 
 def newest_run(db: sqlite3.Connection) -> Run | None:
@@ -47,7 +50,38 @@ def standing(db: sqlite3.Connection, run: str) -> Standing:
         digests=dict(db.execute("SELECT id, digest FROM samples WHERE run = ?", (run,))),
         settled=dict(db.execute("SELECT sample, status FROM v_settled WHERE run = ?", (run,))),
         begun={thread.removeprefix(prefix) for (thread,) in threads},
+        takes=dict(db.execute("SELECT sample, max(take) FROM retries WHERE run = ? GROUP BY sample", (run,))),
     )
+
+
+def failed(db: sqlite3.Connection, run: str, kind: str = "") -> list[str]:
+    """The samples that ended as `failed`, only those whose reason is of `kind` when one is given."""
+    sql = "SELECT sample FROM v_settled WHERE run = ? AND status = 'failed' AND reason LIKE ? || '%'"
+    return [sample for (sample,) in db.execute(sql, (run, f"{kind}:" if kind else ""))]
+
+
+def short_of(db: sqlite3.Connection, run: str, rounds: int, target: float) -> list[str]:
+    """The samples that ended for want of rounds with fewer than `rounds`, or reached less than `target`."""
+    sql = (
+        "SELECT sample FROM v_settled WHERE run = ?"
+        " AND (status = 'exhausted' OR status = 'reached') AND rounds < ? AND coalesce(complexity_after, 0) < ?"
+    )
+    return [sample for (sample,) in db.execute(sql, (run, rounds, target))]
+
+
+async def take_up_again(store: Store, run: str, samples: Mapping[str, int], reason: str) -> None:
+    """Opens settled samples again: by id, the take that begins now."""
+    since = time.time_ns()
+    rows = [
+        {"run": run, "sample": sample, "take": take, "reason": reason, "since_ns": since}
+        for sample, take in samples.items()
+    ]
+    await store.writer.insert({"retries": rows})
+
+
+async def change_fingerprint(store: Store, run: str, fingerprint: Mapping[str, Any]) -> None:
+    """Notes that `run` goes on with another fingerprint."""
+    await store.writer.write([("UPDATE runs SET fingerprint = ? WHERE id = ?", (json_text(fingerprint), run))])
 
 
 async def create_run(store: Store, run: str, fingerprint: Mapping[str, Any], seed: int) -> Run:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,3 +297,38 @@ async def test_two_samples_of_one_id_are_refused_by_name(tmp_path: Path, endpoin
     samples = [sample for sample in read(SEEDS) if isinstance(sample, Sample)][:1]
     with pytest.raises(RunError, match=f"{samples[0].id}: two samples have this id"):
         await start(tmp_path / "run.db", samples * 2, images=SEEDS.parent, endpoints=endpoints)
+
+
+async def test_more_rounds_go_on_from_where_the_run_had_ended(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    first = await start(tmp_path / "run.db", endpoints=endpoints, rounds=1)
+    with pytest.raises(RunError, match="rounds was 1, is 2"):
+        await start(tmp_path / "run.db", endpoints=endpoints, rounds=2)
+    more = await start(tmp_path / "run.db", endpoints=endpoints, rounds=2, extend=True)
+    assert (first.summary.calls, more.summary.calls) == (20, 20)
+    assert more.query("SELECT DISTINCT rounds FROM v_settled") == [(2,)]
+    assert more.query("SELECT count(*) FROM v_settled") == [(10,)]
+    with pytest.raises(RunError, match="rounds was 2, is 1"):
+        await start(tmp_path / "run.db", endpoints=endpoints, rounds=1, extend=True)
+
+
+async def test_failed_samples_are_taken_up_again_and_others_left_alone(
+    tmp_path: Path, endpoints: list[Endpoint]
+) -> None:
+    folder = tmp_path / "seeds"
+    shutil.copytree(SEEDS.parent, folder)
+    samples = [sample for sample in read(folder / "seeds.json") if isinstance(sample, Sample)][:3]
+    picture = folder / samples[0].images[0].path
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:1000])
+    store = tmp_path / "run.db"
+    broken = await start(store, samples, images=folder, endpoints=endpoints)
+    assert (broken.summary.failed, broken.summary.exhausted) == (1, 2)
+    picture.write_bytes(whole)
+    other = await start(store, samples, images=folder, endpoints=endpoints, retry_failed="timeout")
+    assert (other.summary.failed, other.summary.calls) == (1, 0)
+    again = await start(store, samples, images=folder, endpoints=endpoints, retry_failed="image")
+    assert (again.summary.failed, again.summary.exhausted, again.summary.calls) == (0, 3, 4)
+    assert again.query("SELECT take, status FROM settled WHERE sample = 'astronaut' ORDER BY take") == [
+        (0, "failed"),
+        (1, "exhausted"),
+    ]
