@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ def numbers(text: str) -> list[float]:
 class Posed:
     """One question of a pair. `skills` are those claimed, normalised; `steps` are (manipulation, description)."""
 
-    id: str
+    id: str = field(compare=False)
     objects: tuple[str, ...]
     skills: frozenset[str]
     form: str

@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ...samples.vocabulary import OPEN
@@ -37,30 +38,26 @@ _COMPARES: Final = re.compile(
     r"\b(?:than|as \w+ as|differences?|differ|ratios?|averages?|mean|sum|total|altogether|combined|together|order|"
     r"rank\w*|sorted|twice|half as|percent|percentage|share|the (?:most|least)|fewest|closest|nearest|farthest|(?:"
     r"small|larg|bigg|tall|wid|short|high|low|bright|dark|long|clos|near|dri|wett|narrow)est)\b|\d\s*[-+*/<>]\s*\d",
-    re.IGNORECASE,
 )
 _RELATES: Final = re.compile(
     r"\b(?:left of|right of|above|below|between|beside|behind|under|overlaps?|inside|next to|in front of|standing on|"
     r"mounted on|lies? on|rests? on|on top|arranged|facing|nearer|closer|farther|relation|\w+er than|\w+est)\b",
-    re.IGNORECASE,
 )
 _SHOWS: Final = {
-    "Grounding": re.compile(r"\bwhere\b|\bbox(?:es)?\b|\bregions?\b|\blocat\w+|" + BOX.pattern, re.IGNORECASE),
+    "Grounding": re.compile(r"\bwhere\b|\bbox(?:es)?\b|\bregions?\b|\blocat\w+|" + BOX.pattern),
     "Referencing": re.compile(
         r"\bcolou?rs?\b|\bbright\w*|\bdark\w*|\bwearing\b|\bmaterial\b|\bkind of\b|\btgt_\d", re.IGNORECASE
     ),
     "Calculating": re.compile(
         r"\bhow many\b|\bnumber of\b|\btotal\b|\bsum\b|\bdifferences?\b|\baverage\b|\bcount\w*|\btimes as\b|"
         r"\bpercent\w*|\d\s*[-+*/]\s*\d|\bfewer than\b",
-        re.IGNORECASE,
     ),
     "OCR": re.compile(
         r"\btitled?\b|\bnumber\b(?! of)|\breads?\b|\bwritten\b|\btext\b|\bprinted\b|\blabell?ed\b|\bhow much\b|"
         r"\btxt_\d",
-        re.IGNORECASE,
     ),
     "Relationship Description": _RELATES,
-    "Existence": re.compile(r"\b(?:is|are) there\b|\bmissing\b|\bshown?\b|\bappears?\b", re.IGNORECASE),
+    "Existence": re.compile(r"\b(?:is|are) there\b|\bmissing\b|\bshown?\b|\bappears?\b"),
 }
 _COUNTS_UP: Final = re.compile(r"\b1(?: \+ 1)+\b")
 _SOFT: Final = ("Context Understanding", "Behavior Prediction", "Knowledge Integration")
@@ -125,22 +122,26 @@ class Complexity:
         return max(1, min(10, math.floor(self.exact + 0.5)))
 
 
+@lru_cache(4096)
 def complexity(question: Posed) -> Complexity:
     """What `question` takes."""
     steps = useful_steps(question)
     work = " ".join([question.question, question.answer, *steps])
     finding = sum(step.lower().startswith("grounding") for step in steps)
-    stem = question.question.partition("\n")[0]
+    stem = question.question.partition("\n")[0].lower()
+    low = question.question.lower()
+    asked = tuple(ability for ability, pattern in _SHOWS.items() if pattern.search(low))
+    compares = bool(_COMPARES.search(stem))
     return Complexity(
         useful=tuple(steps),
         work=work_of(finding, len(steps) - finding),
-        abilities=_abilities(question, work),
+        abilities=_abilities(question, asked, work.lower()),
         extent=_extent(question, work),
-        compares=bool(_COMPARES.search(_COUNTS_UP.sub("", " ".join([stem, *steps])))),
+        compares=compares or bool(_COMPARES.search(_COUNTS_UP.sub("", " ".join(steps).lower()))),
         form=question.form,
-        asked=tuple(ability for ability, pattern in _SHOWS.items() if pattern.search(question.question)),
+        asked=asked,
         asked_extent=_extent(question, question.question),
-        asked_compares=bool(_COMPARES.search(stem)),
+        asked_compares=compares,
     )
 
 
@@ -215,10 +216,10 @@ def _pattern(text: str, names: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in words if singular(word) not in names)
 
 
-def _abilities(question: Posed, work: str) -> tuple[str, ...]:
+def _abilities(question: Posed, asked: tuple[str, ...], work: str) -> tuple[str, ...]:
     """The abilities that the question or its useful work shows; of the three that no wording shows, one if claimed."""
-    shown = [ability for ability, pattern in _SHOWS.items() if pattern.search(question.question)]
-    shown += [a for a, pattern in _SHOWS.items() if a in question.skills and a not in shown and pattern.search(work)]
+    claimed = [ability for ability in _SHOWS if ability in question.skills and ability not in asked]
+    shown = [*asked, *(ability for ability in claimed if _SHOWS[ability].search(work))]
     soft = next((ability for ability in _SOFT if ability in question.skills), None)
     return (*shown, soft) if soft else tuple(shown)
 
