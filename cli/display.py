@@ -73,6 +73,17 @@ def show_summary(summary: Summary, refusals: list[tuple[str, int, str]], out: Co
         out.print(reasons)
 
 
+def show_estimate(estimate: dict[str, Any], out: Console) -> None:
+    """Prints what all seeds would take."""
+    prompt, completion, cost = (estimate[name] for name in ("prompt_tokens", "completion_tokens", "cost"))
+    tokens = "unknown tokens" if prompt is None else f"{prompt:,} tokens in and {completion:,} out"
+    money = "" if cost is None else f", a cost of {cost:,.2f}"
+    words = f"All {estimate['samples']:,} samples: about {estimate['calls']:,} calls, {tokens}{money}"
+    hours = estimate["hours"]
+    spent = f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
+    out.print(f"{words}, {spent} at this speed.", soft_wrap=True)
+
+
 def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     counts = {name: summary[name] for name in ("reached", "exhausted", "stalled", "failed", "pending")}
     before, after = summary["complexity_before"], summary["complexity_after"]

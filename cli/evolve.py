@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import gc
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -12,6 +13,10 @@ import orjson
 from ..errors import EvolgraphError
 from ..graph.settings import Settings
 from .configuration import endpoints_of, load
+
+if TYPE_CHECKING:
+    from ..graph.outcome import Summary
+    from ..graph.run import Evolution
 
 EXIT_FAILED, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 3, 130
 _PATH = click.Path(path_type=Path)
@@ -46,6 +51,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--extend", is_flag=True, help="Go on with more rounds or a higher target than the store's run had.")
 @click.option("--retry-failed", is_flag=False, flag_value="", metavar="[KIND]", help="Take failed samples up again.")
 @click.option("--checkpoints", type=click.Choice(["latest", "all"]), default="latest", show_default=True)
+@click.option(
+    "--estimate", type=click.IntRange(1), metavar="N", help="Evolve N samples, then tell what all would take."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 def evolve(ctx: click.Context, /, **options: Any) -> None:
@@ -74,7 +82,7 @@ def _run(work: Any) -> int:
 async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     from ..graph.results import check_writable, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
-    from .display import console, show_progress, show_summary
+    from .display import console, show_estimate, show_progress, show_summary
     from .stopping import INTERRUPTED, stopping_on_signals
 
     out, seeds = console(), options["seeds"]
@@ -108,10 +116,13 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
         reasons = await asyncio.to_thread(refusals, store, run.run.id)
     if summary.samples == 0:
         raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {bad_rows}")
+    told = _estimated(summary, run, seeds) if options["estimate"] else {}
     if options["as_json"]:
-        click.echo(orjson.dumps(summary).decode())
+        click.echo(orjson.dumps({**asdict(summary), **told}).decode())
     else:
         show_summary(summary, reasons, out)
+        if told:
+            show_estimate(told["estimate"], out)
         if not summary.calls and not summary.pending:
             out.print("Every sample was settled already: no call was made.")
         out.print(
@@ -124,4 +135,19 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    return Settings(**{name: options[name] for name in Settings.model_fields})
+    limit = {"limit": options["estimate"]} if options["estimate"] else {}
+    return Settings(**{name: options[name] for name in Settings.model_fields} | limit)
+
+
+def _estimated(summary: "Summary", run: "Evolution", seeds: Path) -> dict[str, Any]:
+    from ..graph.outcome import estimate
+    from ..samples.formats.streaming import rows
+
+    evolved = run.progress.done - run.progress.resumed
+    if not evolved:
+        raise EvolgraphError(
+            "the samples to estimate from are settled already", where=str(seeds), remedy="raise --estimate"
+        )
+    prices = {(endpoint.price_in, endpoint.price_out) for endpoint in run.endpoints}
+    price = prices.pop() if len(prices) == 1 else (None, None)
+    return {"estimate": asdict(estimate(summary, evolved, sum(1 for _ in rows(seeds)), *price))}

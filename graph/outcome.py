@@ -89,3 +89,34 @@ class Summary:
     complexity_after: float | None
     seconds: float
     cpu_ms_per_call: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What all seeds would take, going by the samples that this start evolved; tokens None where unknown."""
+
+    samples: int
+    calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    hours: float
+    cost: float | None
+    """In the currency of the endpoints' prices; None where an endpoint has none."""
+
+
+def estimate(summary: Summary, evolved: int, rows: int, price_in: float | None, price_out: float | None) -> Estimate:
+    """Extrapolates from `evolved` samples of this start to all `rows` of the seeds; prices are per million tokens."""
+    scale = rows / max(evolved, 1)
+    prompt = None if summary.prompt_tokens is None else round(scale * summary.prompt_tokens)
+    completion = None if summary.completion_tokens is None else round(scale * summary.completion_tokens)
+    cost = None
+    if None not in (prompt, completion, price_in, price_out):
+        cost = round(((prompt or 0) * (price_in or 0) + (completion or 0) * (price_out or 0)) / 1e6, 2)
+    return Estimate(
+        samples=rows,
+        calls=round(scale * summary.calls),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        hours=round(scale * summary.seconds / 3600, 3),
+        cost=cost,
+    )

@@ -68,7 +68,7 @@ class Evolution:
         resume: bool,
     ) -> None:
         self._feed = Feed(seeds, images, settings.limit)
-        self._endpoints = tuple(endpoints)
+        self.endpoints = tuple(endpoints)
         self._resume = resume
         self._stack = AsyncExitStack()
         self._outcomes: deque[Outcome] = deque()
@@ -156,18 +156,18 @@ class Evolution:
         check_ablations(settings.ablate, list(agents))
         await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
-        if not self._endpoints:
+        if not self.endpoints:
             url = await self._stack.enter_async_context(running())
-            self._endpoints = (Endpoint(url=url, model="builtin"),)
-        for endpoint in dict.fromkeys(self._endpoints):
+            self.endpoints = (Endpoint(url=url, model="builtin"),)
+        for endpoint in dict.fromkeys(self.endpoints):
             await probe(endpoint)
-        identity = fingerprint(settings, library, policy, self._endpoints, list(agents))
+        identity = fingerprint(settings, library, policy, self.endpoints, list(agents))
         self.run = await claim(self._store, identity, settings.seed, resume=self._resume, extend=settings.extend)
         await self._take_up_again()
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
         ledger = Ledger(self._store, self.run.id)
         gate = Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
-        client = Client(self._endpoints, self._feed.images, ledger, run_seed=settings.seed, gate=gate)
+        client = Client(self.endpoints, self._feed.images, ledger, run_seed=settings.seed, gate=gate)
         self.client = await self._stack.enter_async_context(client)
         prompter = Prompter(library)
         self.graph: Graph = build_graph(

@@ -197,3 +197,14 @@ def test_a_second_interrupt_stops_at_once(home: Path) -> None:
     serving.communicate(timeout=20)
     assert child.returncode == 130
     assert err.splitlines()[-1] == "evolgraph: interrupted"
+
+
+def test_an_estimate_extrapolates_from_a_few_samples(home: Path, url: str) -> None:
+    config = f'[[endpoint]]\nurl = "{url}"\nmodel = "builtin"\nprice_in = 1.0\nprice_out = 2.0\n'
+    (home / "priced.toml").write_text(config)
+    words = ["evolve", SEEDS, "--store", "e.db", "--out", "e.jsonl", "--config", "priced.toml", "--rounds", "1"]
+    said = run_in(home)(*words, "--estimate", "2", "--json").json
+    told = said["estimate"]
+    assert (said["samples"], said["calls"], told["samples"], told["calls"]) == (2, 4, 10, 20)
+    assert told["cost"] == pytest.approx(5e-6 * (said["prompt_tokens"] + 2 * said["completion_tokens"]), abs=0.01)
+    assert run_in(home)(*words, "--json").json["calls"] == 16
