@@ -56,7 +56,7 @@ class Bench:
 
     def __init__(self, scene: Scene, questions: Sequence[Row], rejected: Sequence[Row], rng: random.Random) -> None:
         self.scene, self.rng, self.questions = scene, rng, questions
-        self.asked = {_plain_text(str(row["question"])) for row in (*questions, *rejected)}
+        self.asked = {text(str(row["question"])) for row in (*questions, *rejected) for text in (_plain_text, _stem)}
         known = {draft.plain_text: draft for draft in self.drafts}
         self._known = known
         self._keys = {known[text].key for text in self.asked if text in known}
@@ -81,7 +81,7 @@ class Bench:
 
     def family(self, parent: Parent) -> str:
         """The family of the parent's question, or "" when it was not written from a draft of this scene."""
-        known = self._known.get(_plain_text(parent.question))
+        known = self._known.get(_stem(parent.question))
         return known.family if known else ""
 
     def is_new(self, draft: Draft) -> bool:
@@ -123,6 +123,11 @@ class Bench:
                 if len(found) == _TRIED:
                     break
         return found[0] if found else None
+
+
+def _stem(question: str) -> str:
+    """The plain text without choices and without the wish for an explanation."""
+    return _plain_text(question.partition("\n")[0].partition(" Explain step by step")[0])
 
 
 @lru_cache(1024)

@@ -99,7 +99,7 @@ def _other_form(before: Complexity, after: Complexity) -> str | None:
         return f"its form is still {after.form}"
     if after.form not in FORMS:
         return "its form is none of the task forms"
-    return None if after.exact >= before.exact + _MORE / 2 else "in its new form it asks for no more than before"
+    return None if after.exact >= before.exact + _MORE else "in its new form it asks for no more than before"
 
 
 def _finer(scene: Scene, pair: Pair) -> str | None:

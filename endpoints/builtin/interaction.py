@@ -29,7 +29,7 @@ def interaction(bench: Bench, parent: Parent) -> Draft | None:
         apart = 0 if draft.subjects & parent.subjects else 2.5
         inherited = -1.5 if parent.question in draft.question else 0
         inherited += 4 if draft.family == "said" and bench.drafts else 0
-        short = 5 * max(0.3 - gain, 0)
+        short = 5 * max(0.3 - gain, 0) + (6 if draft.family in {"style", "art"} else 0)
         return 1.2 * abs(gain - _GAIN) + short + apart + inherited + thin(draft) + 2.5 * bench.forms[draft.form]
 
     by_form: dict[str, list[Draft]] = defaultdict(list)

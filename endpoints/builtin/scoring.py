@@ -112,9 +112,9 @@ class Complexity:
 
     @property
     def demand(self) -> float:
-        """What the question alone demands, whatever solution is written out for it: the score without `work`."""
+        """What the wording alone demands, whatever its solution and form: the score without `work` and `form`."""
         asked = len(self.asked) - ("Existence" in self.asked)
-        return weighed(asked, 0.0, self.asked_extent, compares=self.asked_compares, form=self.form)
+        return weighed(asked, 0.0, self.asked_extent, compares=self.asked_compares, form=OPEN)
 
     @property
     def score(self) -> int:

@@ -129,7 +129,7 @@ class _Chart:
         other = next(entry for entry, bar in self.regions.items() if bar is nearby)
         chain = Chain("Relationship Description")
         chain.ground(self.regions[name], f"; it is the {counted}")
-        self.read(chain, [name])
+        chain.read(name, Valued(name, self.by_name[name], self.unit).say())
         self.read(chain, [other])
         difference = self.by_name[name] - self.by_name[other]
         if not difference:

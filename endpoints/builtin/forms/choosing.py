@@ -8,10 +8,15 @@ from typing import Final
 from ..drafts.draft import Chain, Draft, fineness, in_words, merged, sentence, with_form
 from ..geometry import literal, same
 from ..scene import Region, Scene
-from ..words import article, capital, listed
+from ..words import capital, listed
 
-_TWOFOLD: Final = frozenset(("of two", "found by place"))
-"""Families whose answer is a thing and its colour, of which choices would tell the thing."""
+_TWOFOLD: Final = frozenset(
+    (
+        *("of two", "found by place", "times", "sizes in row", "amount share"),
+        *("second price", "price ranking", "odd colour", "nested light"),
+    )
+)
+"""Families that ask two things: choices would answer only one of them, or tell it."""
 _LETTERS: Final = "ABCDEF"
 _ABSENT: Final = (
     (r"cup|plate|spoon|saucer|food|fruit|kitchen|bottle|bread", ("fork", "knife", "teapot", "napkin", "jug", "bowl")),
@@ -176,13 +181,13 @@ def missing_object_selection(scene: Scene, regions: Sequence[Region], rng: rando
     for label in present:
         chain.ground(next(region for region in regions if region.label == label))
     chain.think(f"no {gone} can be found anywhere in the image")
-    question = f"Which of these is missing from the image?\n{lettered([article(option) for option in options])}"
+    question = f"Which of these is missing from the image?\n{lettered(options)}"
     yield Draft(
         "missing object",
         tuple(present),
         chain.skills,
         question,
         tuple(chain.steps),
-        f"{_LETTERS[at]}. {sentence(article(gone))}",
+        f"{_LETTERS[at]}. {sentence(gone)}",
         form="missing_object_selection",
     )

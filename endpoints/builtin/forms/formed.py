@@ -28,6 +28,7 @@ _MOST_REGIONS: Final = 5
 _CHARTLESS: Final = frozenset(
     {
         choosing.missing_object_selection,
+        choosing.region_selection,
         telling.completeness_of_response,
         telling.coreference_resolution,
         telling.creative_content_generation,

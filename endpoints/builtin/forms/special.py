@@ -114,15 +114,12 @@ def image_style_classification(scene: Scene, regions: Sequence[Region], rng: ran
     chain = Chain("Context Understanding")
     if scene.facts.quoted:
         chain.read("title", f"the title reads '{scene.facts.quoted[0]}'")
-    for region in regions[:2]:
-        chain.ground(region)
     chain.refer("image", sign)
     chain.think(f"these signs belong to {style}, so {letter} is right")
     question = f"Which kind of image is this, and which visible sign tells you?\n{lettered(options)}"
-    objects = tuple(dict.fromkeys(region.label for region in regions[:2])) or ("image",)
     yield Draft(
         "style",
-        objects,
+        ("image",),
         chain.skills,
         question,
         tuple(chain.steps),

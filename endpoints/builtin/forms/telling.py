@@ -20,7 +20,7 @@ def fill_in_the_blank(scene: Scene, draft: Draft, rng: random.Random) -> Draft |
     """The answer's sentence with its decisive words left out."""
     if (
         not draft.short
-        or draft.family == "side"
+        or draft.family in {"side", "nested light", "purchase"}
         or len(draft.objects) > 2
         or "It is" in draft.answer
         or "second" in draft.family
