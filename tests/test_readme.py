@@ -34,6 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "examples", folder / "examples")
     shutil.copy(ROOT / "examples" / "seeds" / "seeds.json", folder / "my_seeds.json")
     shutil.copytree(ROOT / "examples" / "seeds", folder / "my_images")
+    shutil.copytree(ROOT / "examples" / "seeds" / "images", folder / "images")
     return folder
 
 
