@@ -18,7 +18,7 @@ from .words import plural, whole
 _COPY: Final = 0.9
 _MORE: Final = 0.3
 """By how much, in points before rounding, an evolved question must take more to count as harder."""
-_RICHER: Final = 0.5
+_RICHER: Final = 0.35
 """By how much the wording alone must demand more to count as a finer question about the same things."""
 _RICHER_OF_RARER: Final = 0.2
 """The same about a smaller or rarer thing that no question touched."""

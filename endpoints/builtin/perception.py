@@ -25,7 +25,7 @@ def perception(bench: Bench, parent: Parent) -> Draft | None:
 
     def fits(draft: Draft) -> bool:
         found = draft.complexity
-        finer = found.demand >= parent.complexity.demand + (0.5 if draft.subjects & bench.covered else 0.2)
+        finer = found.demand >= parent.complexity.demand + (0.35 if draft.subjects & bench.covered else 0.2)
         return finer and found.exact >= parent.weight + 0.3
 
     return bench.cheapest(bench.drafts, cost, fits)

@@ -60,6 +60,7 @@ _SHOWS: Final = {
     "Existence": re.compile(r"\b(?:is|are) there\b|\bmissing\b|\bshown?\b|\bappears?\b"),
 }
 _COUNTS_UP: Final = re.compile(r"\b1(?: \+ 1)+\b")
+_MARK: Final = re.compile(r" (?:bar|slice|point|row)$")
 _SOFT: Final = ("Context Understanding", "Behavior Prediction", "Knowledge Integration")
 _FORMS: Final = {
     OPEN: 0.0,
@@ -229,7 +230,7 @@ def _extent(question: Posed, work: str) -> float:
     text = work.lower()
     boxes = len({re.sub(r"\s", "", box) for box in BOX.findall(work)})
     names = {name.lower().strip() for name in question.objects} - {""}
-    named = sum(singular(name) in text for name in names)
+    named = sum(_MARK.sub("", singular(name)) in text for name in names)
     counted = 0
     if "OCR" not in question.skills and re.search(r"\bhow many\b|\bnumber of\b", question.question, re.IGNORECASE):
         counted = max(

@@ -12,6 +12,7 @@ from .draft import Chain, Draft, phrasing, sentence
 
 _MAX_GROUPS = 12
 _PLAIN_VALUE = 0.1
+_FEW = 5
 
 
 def series(scene: Scene) -> Iterator[Draft]:
@@ -68,6 +69,9 @@ class _Chart:
 
     def read_all(self, chain: Chain) -> None:
         """Reads every entry, one after the other."""
+        if len(self.data.names) <= _FEW:
+            self.read(chain, self.data.names)
+            return
         for name in self.data.names:
             chain.read(name, Valued(name, self.by_name[name], self.unit).say())
 
