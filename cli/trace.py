@@ -1,5 +1,6 @@
 """`evolgraph trace`: what the agents did and why, from a store."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from rich.tree import Tree
 
 from ..errors import EvolgraphError
 from ..store import traces
+from ..store.check import Problem, examine
 from ..store.connections import reading
 from ..store.lineage import Decision, Generation, Verdict
 
@@ -106,6 +108,26 @@ def show(store: Path, sample: str, as_json: bool) -> None:
     for decision in found.lineage.decisions:
         out.print(_round(found, decision))
     out.print(_spans(found))
+
+
+@trace.command(name="check")
+@_STORE
+@_JSON
+@click.pass_context
+def check_store(ctx: click.Context, store: Path, as_json: bool) -> None:
+    """Check that STORE is undamaged and that its tables agree: exit code 0 when it is sound, 1 when it is not."""
+    counts: Counter[str] = Counter(runs=0, samples=0, settled=0, rounds=0, calls=0)
+    problems: list[Problem] = []
+    for problem in examine(store, counts):
+        problems.append(problem)
+        if not as_json:
+            click.echo(str(problem))
+    if as_json:
+        found = [asdict(problem) for problem in problems]
+        _print_json({"sound": not problems, **counts, "problems": found})
+    elif not problems:
+        click.echo("sound: " + ", ".join(f"{count} {name}" for name, count in counts.items() if name != "runs"))
+    ctx.exit(1 if problems else 0)
 
 
 def _heading(found: traces.Trace) -> Group:
