@@ -126,6 +126,37 @@ async def test_a_lasting_fault_fails_every_sample_with_its_reason(name: str, see
     assert max(ran.asked) <= case.requests
 
 
+LAST_IS_FREE = pytest.mark.xfail(strict=True, reason="the last attempt of a call that fails in the end is not counted")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("fault", "billed"),
+    [
+        ("500:1", 2),
+        ("400:1", 0),
+        pytest.param("reset-late:1", 3, marks=LAST_IS_FREE),
+        pytest.param("hang:1", 1, marks=LAST_IS_FREE),
+    ],
+)
+async def test_the_ledger_says_which_calls_may_have_been_billed_in_vain(
+    few: Seeds, tmp_path: Path, fault: str, billed: int
+) -> None:
+    """F10, F11: also the last attempt of a call, when its answer was lost on the way."""
+    ran = await run_with([fault], few, tmp_path, timeout_s=1)
+    assert set(ran.query("SELECT maybe_billed FROM calls")) == {(billed,)}
+
+
+@pytest.mark.faults
+@pytest.mark.xfail(strict=True, reason="a call that is cancelled by the stop leaves no record at all")
+async def test_calls_that_a_stop_cut_off_are_on_record(many: Seeds, tmp_path: Path) -> None:
+    """What the server answered, or was answering, is on record as received or as maybe billed."""
+    ran = await run_with(["401:0.02", "hang=0.3:0.9"], many, tmp_path, max_in_flight=16)
+    assert ran.error
+    billed = ran.query("SELECT total(http_status IS 200) + total(maybe_billed) FROM calls")[0][0]
+    assert billed >= ran.stats["requests"] - ran.stats["faults"]["401"]
+
+
 FATAL = {"401": "auth", "404": "not-found"}
 
 
@@ -138,7 +169,7 @@ async def test_a_fatal_answer_stops_the_run_and_the_key_is_named_nowhere(
     ran = await run_with([f"{status}:0.4"], seeds, tmp_path, max_in_flight=2)
     assert ran.error
     assert ran.error.kind == FATAL[status]
-    assert ran.stats["faults"][status] <= 4, "what was in flight, and hardly a request after it"
+    assert ran.summary.seconds <= 5
     told = f"{ran.error!r} {ran.error} {ran.error.__cause__!r} {ran.outcomes} {ran.summary} {caplog.text}"
     assert SENTINEL not in told
     assert "key_env" in str(ran.error) or status == "404"
@@ -148,6 +179,14 @@ async def test_a_fatal_answer_stops_the_run_and_the_key_is_named_nowhere(
     rest = await run_with([], seeds, tmp_path)
     assert rest.results == await clean.results(seeds)
     assert rest.stats["requests"] == sum(rest.kinds.values()) - paid, "what is on record is not asked again"
+
+
+@pytest.mark.faults
+@pytest.mark.xfail(strict=True, reason="calls that wait for a slot are still sent until the run's tasks are cancelled")
+async def test_after_a_fatal_answer_nothing_more_is_asked(many: Seeds, tmp_path: Path) -> None:
+    """F6, F7: no request besides those that were in flight."""
+    ran = await run_with(["401:1"], many, tmp_path, max_in_flight=2)
+    assert ran.stats["requests"] <= 2
 
 
 async def test_nobody_asks_during_a_long_pause(few: Seeds, tmp_path: Path) -> None:
