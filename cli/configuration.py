@@ -97,9 +97,11 @@ def endpoints_of(
 
     Raises ConfigError when URLs and models do not pair up.
     """
+    if not urls and (models or key_env):
+        raise ConfigError("--model and --key-env belong to an endpoint", remedy="add --endpoint URL")
     if not urls:
         return ctx.meta.get("endpoints", ())
     if len(models) not in (1, len(urls)):
-        raise ConfigError(f"{len(urls)} endpoints but {len(models)} models", remedy="give each --endpoint its --model")
+        raise ConfigError("endpoints and models do not pair up", remedy="give each --endpoint its --model")
     paired = zip(urls, models if len(models) == len(urls) else [models[0]] * len(urls), strict=True)
     return tuple(Endpoint(url=url, model=model, key_env=key_env) for url, model in paired)

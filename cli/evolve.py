@@ -93,27 +93,27 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
         resume=options["resume"] == "auto",
     )  # fmt: skip
-    async with run:
-        # What was imported stays: keep the collector from walking it, and let it come less often.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
-        if not endpoints:
-            words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
-            out.print(words, soft_wrap=True)
-        display = asyncio.create_task(show_progress(run, out))
-        try:
-            with stopping_on_signals(run, out):
+    bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
+    with stopping_on_signals(run, out):
+        async with run:
+            # What was imported stays: keep the collector from walking it, and let it come less often.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 20)
+            if not endpoints:
+                words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
+                out.print(words, soft_wrap=True)
+            display = asyncio.create_task(show_progress(run, out))
+            try:
                 async for _ in run:
                     pass
-        finally:
-            display.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await display
+            finally:
+                display.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await display
+            summary = await run.summary()
             await asyncio.to_thread(write_results, store, run.run.id, results)
-        summary = await run.summary()
-        bad_rows = results.with_name("quarantine.jsonl")
-        quarantined = await asyncio.to_thread(write_quarantine, store, run.run.id, bad_rows)
-        reasons = await asyncio.to_thread(refusals, store, run.run.id)
+            quarantined = await asyncio.to_thread(write_quarantine, store, run.run.id, bad_rows)
+            reasons = await asyncio.to_thread(refusals, store, run.run.id)
     if summary.samples == 0:
         raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {bad_rows}")
     told = _estimated(summary, run, seeds) if options["estimate"] else {}

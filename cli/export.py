@@ -16,11 +16,12 @@ def export(store: Path, form: str, output: Path) -> None:
 
     mmevol holds the questions of every round (conversations_v0, v1, ...); llava holds the final ones as conversations.
     """
-    from ..graph.results import evolved, write_list
+    from ..graph.results import check_writable, evolved, write_list
     from ..samples.formats.llava import write_llava
     from ..samples.formats.mmevol import write_mmevol
     from .trace import chosen_run
 
+    check_writable(output)
     rows = evolved(store, chosen_run(store))
     try:
         count = write_list(output, write_mmevol(rows) if form == "mmevol" else write_llava(rows))

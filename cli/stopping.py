@@ -11,22 +11,24 @@ from rich.console import Console
 from ..graph.run import GRACE_S, Evolution
 
 INTERRUPTED: Final = "interrupted"
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
 def stopping_on_signals(run: Evolution, out: Console) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM lets calls in flight finish, the second stops at once."""
+    """The first Ctrl-C, SIGTERM or SIGHUP lets calls in flight finish, the second stops at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task
+    told: list[bool] = []
 
     def stop() -> None:
-        if run.client.gate.reason == INTERRUPTED:
+        if told:
             task.cancel()
         else:
             out.print(
                 f"Stopping: calls in flight have {GRACE_S:g} s to finish. Once more stops at once.", soft_wrap=True
             )
+            told.append(True)
             run.stop(INTERRUPTED)
 
     for number in SIGNALS:

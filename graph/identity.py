@@ -1,6 +1,5 @@
 """Which run a store holds, and whether this start may go on with it."""
 
-import difflib
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +10,7 @@ from ..prompts.library import Library
 from ..store.runs import Run, change_fingerprint, create_run, newest_run
 from ..store.store import Store
 from .policies.policy import Policy
-from .settings import SWITCHES, Settings
+from .settings import Settings
 
 
 class RunError(EvolgraphError):
@@ -37,7 +36,8 @@ def fingerprint(
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two fingerprints, in one line; empty when they agree."""
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return "; ".join(f"{name} was {before.get(name)}, is {now.get(name)}" for name in changed)
+    told = {name: f"{name} was {before.get(name)}, is {now.get(name)}" for name in changed}
+    return "; ".join("the prompt texts differ" if name == "prompts" else words for name, words in told.items())
 
 
 EXTENSIBLE: Final = ("rounds", "target")
@@ -69,15 +69,3 @@ async def claim(
 def _extends(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     raised = {name: before[name] for name in EXTENSIBLE if before[name] < now[name]}
     return not difference(before, {**now, **raised})
-
-
-def check_ablations(ablate: Sequence[str], names: Sequence[str]) -> None:
-    """Raises RunError when a part that shall be left out does not exist, or no direction would be left."""
-    known = [*names, *SWITCHES]
-    for part in ablate:
-        if part not in known:
-            near = difflib.get_close_matches(part, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-            raise RunError(f"no part is called {part!r}", where="ablate", remedy=hint)
-    if set(names) <= set(ablate):
-        raise RunError("no direction is left", where="ablate", remedy=f"keep one of {', '.join(names)}")

@@ -13,10 +13,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from ..agents.agent import Agent, View
+from ..agents.agent import Agent, Evolved, Failure, View
 from ..agents.judge import Judge
-from ..agents.screen import SCREENS, Screen
+from ..agents.screen import SCREENS, Pair, Refusal, Screen
 from ..endpoints.errors import PASSING
+from ..errors import EvolgraphError
 from .policies.policy import Decision, Policy
 from .rounds import (
     Ruling,
@@ -32,7 +33,7 @@ from .routing import decide, ending, span
 from .settings import Settings
 from .state import State, Update, changed, heads_of, proposed_of, sample_of
 
-TERMINAL = PASSING | {"bad-request", "garbled", "image"}
+TERMINAL = PASSING | {"bad-request", "garbled", "image", "internal"}
 """Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
 
 
@@ -79,7 +80,12 @@ class Loop:
 
         async def evolve(state: State) -> Update:
             started = time.time_ns()
-            evolved = await agent.evolve(self.view(state))
+            try:
+                evolved = await agent.evolve(self.view(state))
+            except EvolgraphError:
+                raise
+            except Exception as error:
+                evolved = Evolved(failure=_internal(error))
             failure = evolved.failure
             row = span(
                 state["round"], agent.name, "agent", started,
@@ -118,7 +124,8 @@ class Loop:
             rulings = failed_round(state)
         else:
             started = time.time_ns()
-            screened = screen_round(state, decision.direction, self.screens if self.on("screen") else ())
+            screens = self.screens if self.on("screen") else ()
+            screened = screen_round(state, decision.direction, [_guarded(check) for check in screens])
             counts = {"passed": len(screened.pairs), "refused": len(screened.refused)}
             spans.append(span(state["round"], "screen", "screen", started, **counts, unknown=screened.unknown_labels))
             judged, used = await self._judged(state, screened, decision.direction, spans)
@@ -162,6 +169,23 @@ class Loop:
 def _failed(state: State) -> tuple[str, str] | None:
     failure = state["history"][-1]["failure"] if state["history"] else ""
     return ("failed", failure) if failure.partition(":")[0] in TERMINAL else None
+
+
+def _internal(error: Exception) -> Failure:
+    """An error nobody foresaw, most likely in a plugin: its sample fails, and can be taken up again later."""
+    return Failure("internal", " ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def _guarded(check: Screen) -> Screen:
+    def guarded(pair: Pair) -> Refusal | None:
+        try:
+            return check(pair)
+        except EvolgraphError:
+            raise
+        except Exception as error:
+            return Refusal("internal", _internal(error).detail)
+
+    return guarded
 
 
 def _total(one: int | None, other: int | None) -> int | None:

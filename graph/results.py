@@ -22,6 +22,8 @@ from .identity import RunError
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when the block ends well, and is gone when it does not."""
+    path = path.resolve()
+    check_writable(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -37,7 +39,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def check_writable(path: Path) -> None:
     """Raises RunError when no file can be written at `path`, so that nobody learns it after hours of calls."""
-    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise RunError("not a regular file", where=str(path), remedy="name a file")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
         raise RunError("no file can be written there", where=str(path), remedy="name a file in a folder that exists")
 
 
@@ -70,11 +75,14 @@ def write_results(store: Path, run: str, path: Path) -> int:
 
 
 def write_quarantine(store: Path, run: str, path: Path) -> int:
-    """Writes the seed rows that could not be used, unless there are none; gives their number."""
+    """Writes the seed rows that could not be used; without any there is no file. Gives their number."""
     with reading(store) as db:
         rows = quarantined(db, run)
         first = next(rows, None)
-        return write_lines(path, itertools.chain([first], rows)) if first else 0
+        if first is None:
+            path.unlink(missing_ok=True)  # that of an earlier start tells what is no longer so
+            return 0
+        return write_lines(path, itertools.chain([first], rows))
 
 
 def refusals(store: Path, run: str) -> list[tuple[str, int, str]]:

@@ -29,6 +29,7 @@ from ..store.runs import (
     Standing,
     end_session,
     failed,
+    forget_quarantine,
     quarantine,
     short_of,
     standing,
@@ -37,10 +38,11 @@ from ..store.runs import (
 )
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
+from .checks import check_ablations, check_policy, check_prompts, check_roles
 from .feed import READ_AHEAD, Feed
-from .identity import RunError, check_ablations, claim, fingerprint
+from .identity import RunError, claim, fingerprint
 from .machine import build_graph
-from .outcome import Outcome, Progress, Summary, outcome_of
+from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
 from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, reopened, rows
@@ -54,7 +56,8 @@ Waiting = asyncio.Queue[tuple[int, Sample] | None]
 class Evolution:
     """A run under way. Made by `evolve`; used as `async with evolve(...) as run: async for outcome in run: ...`.
 
-    Leaving the block early stops the run; its store goes on where it stopped. While it runs, `progress` counts.
+    Take its outcomes: a run waits when too many of them pile up. Leaving the block early stops it; its store goes on
+    where it stopped. While it runs, `progress` counts.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class Evolution:
         self._outcomes: deque[Outcome] = deque()
         self._room = asyncio.Semaphore(2 * settings.concurrency)
         self._news = asyncio.Event()
+        self._gate = Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
+        self._main: asyncio.Task[None] | None = None
         self.settings = settings
         self.store_path = store
         self.progress = Progress()
@@ -94,14 +99,23 @@ class Evolution:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         """Stops what still runs, notes how it ended, and closes everything."""
+        try:
+            await self._end(delivered=error is not None)
+        finally:
+            await self._stack.aclose()
+
+    async def _end(self, *, delivered: bool) -> None:
+        assert self._main
         self._main.cancel()
         await asyncio.gather(self._main, return_exceptions=True)
         finished = self.progress.read_all and self.progress.done == self.progress.seen
         await end_session(self._store, self._session, "finished" if finished else self.stopped or "stopped")
-        await self._stack.aclose()
+        if self._error and not delivered:
+            raise self._error
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
         """The outcomes of samples as they settle in this start. Raises what stopped the run, if anything failed."""
+        assert self._main, "use `async with`"
         while self._outcomes or not self._main.done():
             if self._outcomes:
                 self._room.release()
@@ -110,30 +124,34 @@ class Evolution:
                 self._news.clear()
                 await self._news.wait()
         if self._error:
-            raise self._error
+            error, self._error = self._error, None
+            raise error
 
     @property
     def stopped(self) -> str | None:
         """Why the run ended before every sample was settled: what `stop` was told, or the budget; None otherwise."""
         unfinished = not self.progress.read_all or self.progress.done < self.progress.seen
-        return self.client.gate.reason if unfinished else None
+        return self._gate.reason if unfinished else None
 
     def stop(self, reason: str, grace: float = GRACE_S) -> None:
         """Sends nothing more, lets calls in flight finish for `grace` seconds, then ends. The store can be resumed."""
-        self.client.gate.close(reason)
-        asyncio.get_running_loop().call_later(grace, self._main.cancel)
+        self._gate.close(reason)
+        if self._main:
+            asyncio.get_running_loop().call_later(grace, self._main.cancel)
 
     async def summary(self) -> Summary:
         """The run in numbers, as far as it has come."""
         found: RunTotals = await self._store.read(lambda db: totals(db, self.run.id))
-        stats, settled = self.client.stats, self.progress.settled
+        stats = self.client.stats
+        settled = {status: found.statuses.get(status, 0) for status in STATUSES}
+        samples = max(self.progress.seen, sum(found.statuses.values()))
         calls = stats.received
         metered = not stats.unmetered
         return Summary(
             run=self.run.id,
-            samples=self.progress.seen,
-            **{status: settled[status] for status in ("reached", "exhausted", "stalled", "failed")},
-            pending=self.progress.seen - self.progress.done,
+            samples=samples,
+            **settled,
+            pending=samples - sum(settled.values()),
             quarantined=self.progress.quarantined,
             calls=calls,
             replayed=stats.replayed,
@@ -161,13 +179,15 @@ class Evolution:
             self.endpoints = (Endpoint(url=url, model="builtin"),)
         for endpoint in dict.fromkeys(self.endpoints):
             await probe(endpoint)
+        check_roles(self.endpoints)
+        await check_policy(policy, [name for name in agents if name not in settings.ablate], list(agents))
+        check_prompts(library, list(agents.values()))
         identity = fingerprint(settings, library, policy, self.endpoints, list(agents))
         self.run = await claim(self._store, identity, settings.seed, resume=self._resume, extend=settings.extend)
         await self._take_up_again()
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
         ledger = Ledger(self._store, self.run.id)
-        gate = Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
-        client = Client(self.endpoints, self._feed.images, ledger, run_seed=settings.seed, gate=gate)
+        client = Client(self.endpoints, self._feed.images, ledger, run_seed=settings.seed, gate=self._gate)
         self.client = await self._stack.enter_async_context(client)
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
@@ -179,6 +199,7 @@ class Evolution:
             on_round=self.progress.close_round,
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints),
         )
+        await forget_quarantine(self._store, self.run.id)
         self._session = await start_session(self._store, self.run.id)
 
     async def _take_up_again(self) -> None:
@@ -209,17 +230,19 @@ class Evolution:
 
     async def _admit(self, waiting: Waiting) -> None:
         """Hands the samples that are not settled to the workers, and puts the rows that cannot be used on record."""
+        position = -1
         async for batch in self._feed.batches():
-            if self.client.gate.reason:
+            if self._gate.reason:
                 break
             if rejected := [row for row in batch if isinstance(row, Rejected)]:
                 self.progress.quarantined += len(rejected)
                 await quarantine(self._store, self.run.id, {row.where: row.reason for row in rejected})
-            for sample in batch:
-                if isinstance(sample, Sample):
-                    position, self.progress.seen = self.progress.seen, self.progress.seen + 1
-                    if not self._is_settled(sample):
-                        await waiting.put((position, sample))
+            for row in batch:
+                position += 1
+                if isinstance(row, Sample):
+                    self.progress.seen += 1
+                    if not self._is_settled(row):
+                        await waiting.put((position, row))
         else:
             self.progress.read_all = True
         for _ in range(self.settings.concurrency):

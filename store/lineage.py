@@ -156,26 +156,27 @@ def settled_lineages(db: sqlite3.Connection, run: str) -> Iterator[tuple[dict[st
 
     Raises StoreError `corrupt`.
     """
-    position = -1
+    after = (-1, 0)
     while True:
         with snapshot(db):
-            seeds = _settled_seeds(db, run, position)
+            seeds = _settled_seeds(db, run, after)
             ends = _ends(db, run, [*seeds])
             lines = lineages(db, run, [*seeds])
         for sample, (_, content) in seeds.items():
             yield orjson.loads(content), ends[sample], lines[sample]
         if len(seeds) < _PAGE:
             return
-        position = max(place for place, _ in seeds.values())
+        after = max(place for place, _ in seeds.values())
 
 
-def _settled_seeds(db: sqlite3.Connection, run: str, after: int) -> dict[str, tuple[int, str]]:
+def _settled_seeds(db: sqlite3.Connection, run: str, after: tuple[int, int]) -> dict[str, tuple[tuple[int, int], str]]:
     rows = db.execute(
-        "SELECT s.id, s.position, s.sample FROM samples s JOIN v_settled e ON e.run = s.run AND e.sample = s.id"
-        " WHERE s.run = ? AND s.position > ? ORDER BY s.position LIMIT ?",
-        (run, after, _PAGE),
+        "SELECT s.id, s.position, s.rowid, s.sample"
+        " FROM samples s JOIN v_settled e ON e.run = s.run AND e.sample = s.id"
+        " WHERE s.run = ? AND (s.position, s.rowid) > (?, ?) ORDER BY s.position, s.rowid LIMIT ?",
+        (run, *after, _PAGE),
     )
-    return {sample: (position, content) for sample, position, content in rows}
+    return {sample: ((position, row), content) for sample, position, row, content in rows}
 
 
 def _ends(db: sqlite3.Connection, run: str, samples: Sequence[str]) -> Mapping[str, Settled]:

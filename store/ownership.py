@@ -23,7 +23,7 @@ class Ownership:
             self._fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         except OSError as error:
             raise StoreError(
-                error.strerror or "cannot be opened", where=str(lock), remedy="check the folder", kind="open"
+                error.strerror or "cannot be opened", where=str(path), remedy="check the folder", kind="open"
             ) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -97,6 +97,11 @@ async def quarantine(store: Store, run: str, rows: Mapping[str, str]) -> None:
     await store.writer.insert({"quarantine": kept})
 
 
+async def forget_quarantine(store: Store, run: str) -> None:
+    """Strikes the rows from the record; every start reads all seeds anew."""
+    await store.writer.write([("DELETE FROM quarantine WHERE run = ?", (run,))])
+
+
 def quarantined(db: sqlite3.Connection, run: str) -> Iterator[dict[str, str]]:
     """The seed rows of `run` that could not be used, as {where, reason}, in the order they were read."""
     for place, reason in db.execute("SELECT place, reason FROM quarantine WHERE run = ? ORDER BY rowid", (run,)):

@@ -60,7 +60,7 @@ def test_every_command_works(folder: Path, url: str) -> None:
         words = shlex.split(served.removeprefix("uv run evolgraph"))
         done = run([str(SCRIPT), *words], folder)
         assert done.returncode == 0, (line, done.stderr)
-    made = {"seeds.evolved.jsonl", "seeds.db", "coffee.llava.json", "drawn"}
+    made = {"seeds.evolved.jsonl", "seeds.db", "evolved.llava.json", "drawn"}
     assert made <= {path.name for path in folder.iterdir()}
 
 

@@ -18,12 +18,12 @@ class Fixed:
         values = weights.values()
         if not all(math.isfinite(weight) and weight >= 0 for weight in values) or not any(values):
             raise PolicyError("weights must be finite, >= 0 and not all zero", where="fixed")
-        self._weights = dict(weights)
+        self.weights = dict(weights)
         self.version = "1:" + ",".join(f"{name}={weight:g}" for name, weight in sorted(weights.items()))
 
     async def propose(self, context: Context) -> Mapping[str, float]:
         """The weights of the eligible directions, scaled to sum to 1. Raises PolicyError when all are zero."""
-        weights = {name: self._weights.get(name, 0.0) for name in context.eligible}
+        weights = {name: self.weights.get(name, 0.0) for name in context.eligible}
         total = sum(weights.values())
         if total <= 0:
             raise PolicyError(f"no weight for any of {', '.join(context.eligible)}", where="fixed")

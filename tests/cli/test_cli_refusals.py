@@ -113,7 +113,7 @@ def test_a_missing_image_costs_its_row_alone(evolgraph: Run, tmp_path: Path, url
     said = evolgraph("evolve", "seeds/seeds.json", *words, "--json")
     assert said.code == 0
     assert (said.json["samples"], said.json["quarantined"]) == (1, 1)
-    (row,) = [json.loads(line) for line in (tmp_path / "quarantine.jsonl").read_text().splitlines()]
+    (row,) = [json.loads(line) for line in (tmp_path / "seeds.evolved.quarantine.jsonl").read_text().splitlines()]
     assert "(cat)" in row["where"]
     assert "images/cat.jpg: missing image" in row["reason"]
 
@@ -122,8 +122,8 @@ def test_no_image_at_all_is_wrong_use(evolgraph: Run, tmp_path: Path, url: str) 
     said = evolgraph("evolve", SEEDS, "--images", tmp_path, "--endpoint", url, "--model", "builtin")
     assert said.code == 2
     assert "Traceback" not in said.err
-    assert said.err.splitlines()[-1].endswith("no row could be used (see quarantine.jsonl)")
-    rows = [json.loads(line) for line in (tmp_path / "quarantine.jsonl").read_text().splitlines()]
+    assert said.err.splitlines()[-1].endswith("no row could be used (see seeds.evolved.quarantine.jsonl)")
+    rows = [json.loads(line) for line in (tmp_path / "seeds.evolved.quarantine.jsonl").read_text().splitlines()]
     assert len(rows) == 10
     assert all("--images DIR" in row["reason"] for row in rows)
 

@@ -1,0 +1,68 @@
+"""What can be known to be wrong before a run is claimed and anything is paid."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Final
+
+from ..agents.agent import Agent, Prompter
+from ..endpoints.endpoint import Endpoint
+from ..prompts.library import Library
+from ..samples.sample import QA, Image, Sample
+from .features import FEATURE_SET, features
+from .identity import RunError
+from .policies.fixed import Fixed
+from .policies.policy import Context, Policy, PolicyError, checked
+from .settings import SWITCHES
+from .state import initial
+
+ROLES: Final = ("evolver", "judge")
+_EXAMPLE: Final = Sample(
+    id="example",
+    images=(Image(path="example.png", sha256="0" * 64, width=1, height=1),),
+    qas=(QA(id="q1", question="?", answer="!"),),
+)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+
+
+def check_ablations(ablate: Sequence[str], names: Sequence[str]) -> None:
+    """Raises RunError when a part that shall be left out does not exist, or no direction would be left."""
+    known = [*names, *SWITCHES]
+    for part in ablate:
+        if part not in known:
+            raise RunError(f"no part is called {part!r}", where="ablate", remedy=_nearest(part, known))
+    if set(names) <= set(ablate):
+        raise RunError("no direction is left", where="ablate", remedy=f"keep one of {', '.join(names)}")
+
+
+def check_roles(endpoints: Sequence[Endpoint]) -> None:
+    """Raises RunError when an endpoint has a role that does not exist, or a role has no endpoint."""
+    served = {role: endpoint.url for endpoint in endpoints for role in endpoint.roles}
+    for role, url in served.items():
+        if role not in ROLES:
+            raise RunError(f"no role is called {role!r}", where=url, remedy=_nearest(role, ROLES))
+    if missing := [role for role in ROLES if role not in served]:
+        raise RunError(f"no endpoint serves the role {missing[0]}", where="endpoints", remedy="give one that role")
+
+
+async def check_policy(policy: Policy, eligible: Sequence[str], names: Sequence[str]) -> None:
+    """Asks the policy once. Raises PolicyError when it cannot choose, or has weights for what does not exist."""
+    for name in policy.weights if isinstance(policy, Fixed) else ():
+        if name not in names:
+            raise PolicyError(f"no direction is called {name!r}", where=policy.name, remedy=_nearest(name, names))
+    context = Context("example", 1, tuple(eligible), features(initial(_EXAMPLE, 0), 1), FEATURE_SET)
+    checked(await policy.propose(context), eligible, policy.name)
+
+
+def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
+    """Renders every text once. Raises PromptError when one does not render."""
+    prompter = Prompter(library)
+    prompter.messages(_EXAMPLE, "")
+    prompter.repair("")
+    library.render("work", questions="", rejected="", proposed="")
+    library.render("judge", pairs="")
+    for agent in agents:
+        library.render(agent.prompt, work="", forms="")
