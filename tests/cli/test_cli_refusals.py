@@ -149,3 +149,18 @@ def test_other_commands_used_wrongly(evolgraph: Run, words: list[str], told: str
 def test_a_group_without_a_command_shows_its_commands(evolgraph: Run, words: list[str]) -> None:
     said = evolgraph(*words)
     assert "Commands:" in (said.out + said.err).splitlines()
+
+
+def test_a_model_without_an_endpoint_is_not_the_embedded_one(evolgraph: Run) -> None:
+    assert "add --endpoint URL" in evolgraph("evolve", SEEDS, "--model", "m").line
+
+
+def test_what_is_no_file_is_never_replaced(evolgraph: Run, tmp_path: Path, url: str) -> None:
+    (tmp_path / "pipe").mkdir()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(tmp_path / "real.jsonl")
+    words = ["--limit", "1", "--rounds", "1", "--endpoint", url, "--model", "builtin"]
+    assert "pipe: not a regular file" in evolgraph("evolve", SEEDS, *words, "--out", "pipe").line
+    assert evolgraph("evolve", SEEDS, *words, "--out", "link.jsonl").code == 0
+    assert link.is_symlink()
+    assert (tmp_path / "real.jsonl").read_text().count("\n") == 1

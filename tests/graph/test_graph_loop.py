@@ -274,3 +274,12 @@ async def test_a_rounds_tokens_are_those_of_both_calls_and_unknown_when_one_is()
     assert rewards(await play(rounds=2))[2]["tokens"] == 220
     rules = Rules(fail=lambda ask: "schema" if ask.role == "judge" else "")
     assert rewards(await play(rules, rounds=1))[1]["tokens"] is None
+
+
+async def test_an_error_in_a_plugin_fails_its_sample_alone() -> None:
+    def broken(ask: Ask[Any]) -> str:
+        raise ValueError("a plugin's\nmistake")
+
+    played = await play(Rules(fail=broken), rounds=2)
+    assert played.final["status"] == "failed"
+    assert played.final["reason"] == "internal: ValueError: a plugin's mistake"

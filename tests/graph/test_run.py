@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from evolgraph.endpoints.endpoint import Endpoint
+from evolgraph.errors import EvolgraphError
 from evolgraph.graph import Outcome, Settings, Summary, evolve
 from evolgraph.graph.identity import RunError
 from evolgraph.graph.results import write_results
@@ -332,3 +333,42 @@ async def test_failed_samples_are_taken_up_again_and_others_left_alone(
         (0, "failed"),
         (1, "exhausted"),
     ]
+
+
+async def test_a_row_that_is_mended_later_takes_its_place_in_the_results(
+    undisturbed: Ran, tmp_path: Path, endpoints: list[Endpoint]
+) -> None:
+    folder = tmp_path / "seeds"
+    shutil.copytree(SEEDS.parent, folder)
+    (folder / "images" / "cat.jpg").rename(folder / "cat.jpg")
+    first = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints)
+    assert (first.summary.samples, first.summary.quarantined) == (9, 1)
+    (folder / "cat.jpg").rename(folder / "images" / "cat.jpg")
+    second = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints)
+    assert (second.summary.samples, second.summary.quarantined) == (10, 0)
+    assert second.query("SELECT count(*) FROM quarantine") == [(0,)]
+    assert second.results == undisturbed.results
+
+
+async def test_the_summary_is_of_the_whole_run(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    whole = await start(tmp_path / "run.db", endpoints=endpoints, rounds=1)
+    part = await start(tmp_path / "run.db", endpoints=endpoints, rounds=1, limit=3)
+    assert (part.summary.samples, part.summary.exhausted) == (10, whole.summary.exhausted)
+    assert part.summary.accepted == whole.summary.accepted
+
+
+async def test_what_is_wrong_is_found_before_the_store_is_claimed(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "judge.md").write_text("{{ nope }}")
+    judges = [Endpoint(url=endpoints[0].url, model="builtin", roles=("evolver",))]
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("did you mean perception", {"policy": "fixed:percepton=1,reasoning=1"}),
+        ("no weight for any", {"policy": "fixed:reasoning=1", "ablate": ("reasoning",)}),
+        ("'nope' is undefined", {"prompts": prompts}),
+        ("no endpoint serves the role judge", {"endpoints": judges}),
+    ]
+    for told, changes in wrong:
+        with pytest.raises(EvolgraphError, match=told):
+            await start(tmp_path / "run.db", **{"endpoints": endpoints, **changes})
+    assert (await start(tmp_path / "run.db", endpoints=endpoints, rounds=1)).summary.pending == 0
