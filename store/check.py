@@ -53,6 +53,9 @@ def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]
             raise
         yield _problem("integrity", "", error.message)
         return
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema as it is, Python expects text
+        yield _problem("integrity", "", f"the schema is damaged: {error.object!r}")
+        return
     # Bytes that are no text become what no JSON reader takes, so that they are found where they are.
     db.text_factory = lambda data: data.decode(errors="surrogateescape")
     try:
