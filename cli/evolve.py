@@ -15,6 +15,8 @@ from ..graph.settings import Settings
 from .configuration import endpoints_of, load
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..graph.outcome import Summary
     from ..graph.run import Evolution
 
@@ -82,34 +84,24 @@ def _run(work: Any) -> int:
 async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     from ..graph.results import check_writable, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
-    from .display import console, show_estimate, show_progress, show_summary
+    from .display import console
     from .stopping import INTERRUPTED, stopping_on_signals
 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
     results = options["out"] or Path(f"{seeds.stem}.evolved.jsonl")
+    bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
     check_writable(results)
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
         resume=options["resume"] == "auto",
     )  # fmt: skip
-    bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
     with stopping_on_signals(run, out):
         async with run:
-            # What was imported stays: keep the collector from walking it, and let it come less often.
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 20)
             if not endpoints:
                 words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
                 out.print(words, soft_wrap=True)
-            display = asyncio.create_task(show_progress(run, out))
-            try:
-                async for _ in run:
-                    pass
-            finally:
-                display.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await display
+            await _settle(run, out)
             summary = await run.summary()
             await asyncio.to_thread(write_results, store, run.run.id, results)
             quarantined = await asyncio.to_thread(write_quarantine, store, run.run.id, bad_rows)
@@ -120,18 +112,40 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     if options["as_json"]:
         click.echo(orjson.dumps({**asdict(summary), **told}).decode())
     else:
-        show_summary(summary, reasons, out)
-        if told:
-            show_estimate(told["estimate"], out)
-        if not summary.calls and not summary.pending:
-            out.print("Every sample was settled already: no call was made.")
-        out.print(
-            f"results {results}, store {store}" + (f", bad rows {bad_rows}" if quarantined else ""), soft_wrap=True
-        )
+        _show(summary, reasons, told, out)
+        more = f", bad rows {bad_rows}" if quarantined else ""
+        out.print(f"results {results}, store {store}{more}", soft_wrap=True)
     if run.stopped:
         out.print(f"{run.stopped}: start the same command again to go on", soft_wrap=True)
         return EXIT_INTERRUPTED if run.stopped == INTERRUPTED else EXIT_BUDGET
     return EXIT_FAILED if summary.failed else 0
+
+
+async def _settle(run: "Evolution", out: "Console") -> None:
+    """Takes the run's outcomes to their end while its progress is shown."""
+    from .display import show_progress
+
+    # What was imported stays: keep the collector from walking it, and let it come less often.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    display = asyncio.create_task(show_progress(run, out))
+    try:
+        async for _ in run:
+            pass
+    finally:
+        display.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await display
+
+
+def _show(summary: "Summary", reasons: list[tuple[str, int, str]], told: dict[str, Any], out: "Console") -> None:
+    from .display import show_estimate, show_summary
+
+    show_summary(summary, reasons, out)
+    if told:
+        show_estimate(told["estimate"], out)
+    if not summary.calls and not summary.pending:
+        out.print("Every sample was settled already: no call was made.")
 
 
 def _settings(options: dict[str, Any]) -> Settings:
