@@ -1,6 +1,7 @@
 """Whether the rows of one sample agree with each other, with its settings and with its saved state."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +14,8 @@ from .lineage import Decision, Generation, Lineage, Reward, Settled, Verdict
 Found = tuple[str, str]
 """The kind of a problem, and what is wrong."""
 _CLOSE: Final = 1e-9
+_TARGET: Final = re.compile(r">= ([\d.]+)$")
+_ROUNDS: Final = re.compile(r"(\d+) rounds used$")
 
 
 @dataclass(slots=True)
@@ -200,13 +203,20 @@ def _end(known: Known, end: Settled, fold: _Fold) -> Iterator[Found]:
 
 
 def _status(end: Settled, fold: _Fold, rules: Mapping[str, Any]) -> Iterator[Found]:
-    """Whether the run's settings let the sample end so; settings that the fingerprint does not hold are not asked."""
-    rounds, target, patience = rules.get("rounds"), rules.get("target"), rules.get("patience")
-    if target is not None and (end.status == "reached") != fold.reaches(target):
-        yield "status", f"it is {end.status} with complexity {end.complexity_after}, the target was {target:g}"
-    if rounds is not None and (end.rounds > rounds or (end.status == "exhausted" and end.rounds < rounds)):
-        yield "status", f"it is {end.status} after {end.rounds} rounds of {rounds}"
-    if patience is not None and end.status == "stalled":
+    """Whether the run's settings let the sample end so; settings that the fingerprint does not hold are not asked.
+
+    What a run that was extended asked for at the time is in the reason alone.
+    """
+    most, highest, patience = (rules.get(name, math.inf) for name in ("rounds", "target", "patience"))
+    target = float(said[1]) if (said := _TARGET.search(end.reason)) else math.inf
+    rounds = int(said[1]) if (said := _ROUNDS.match(end.reason)) else math.inf
+    if end.status == "reached" and not (fold.reaches(target) and target <= highest):
+        yield "status", f"it is reached with complexity {end.complexity_after}, of a target of {target:g}"
+    elif end.status != "reached" and fold.reaches(highest):
+        yield "status", f"it is {end.status} with complexity {end.complexity_after}, the target is {highest:g}"
+    if end.rounds > most or (end.status == "exhausted" and end.rounds != rounds):
+        yield "status", f"it is {end.status} after {end.rounds} rounds of {rounds}, at most {most}"
+    if patience < math.inf and end.status == "stalled":
         last = fold.accepted[-patience:] if patience else [1]
         if any(last) or len(last) < patience:
             yield "status", f"it is stalled after {end.rounds} rounds, accepted were {fold.accepted}"
