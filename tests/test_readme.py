@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from .cli.conftest import run_in
 from .conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,9 +58,8 @@ def test_every_command_works(folder: Path, url: str) -> None:
     assert len(found) >= 6
     for line in found:
         served = line.replace("http://127.0.0.1:8000/v1", url).replace("Qwen/Qwen2.5-VL-72B-Instruct", "builtin")
-        words = shlex.split(served.removeprefix("uv run evolgraph"))
-        done = run([str(SCRIPT), *words], folder)
-        assert done.returncode == 0, (line, done.stderr)
+        done = run_in(folder)(*shlex.split(served.removeprefix("uv run evolgraph")))
+        assert done.code == 0, (line, done.err)
     made = {"seeds.evolved.jsonl", "seeds.db", "evolved.llava.json", "drawn"}
     assert made <= {path.name for path in folder.iterdir()}
 
