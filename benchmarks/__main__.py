@@ -3,9 +3,11 @@
 import click
 import orjson
 
+from .kills import Plan, kills, shown
 from .throughput import Workload, table, throughput
 
 _NEW = Workload()
+_PLAN = Plan()
 
 
 @click.group()
@@ -24,6 +26,21 @@ def _throughput(as_json: bool, **options: float) -> None:
     """Calls a second and CPU a call beside a bare aiohttp loop, on a mock endpoint of fixed capacity."""
     found = throughput(Workload(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else table(found))
+
+
+@benchmarks.command("kills")
+@click.option("--kills", default=_PLAN.kills, show_default=True, type=click.IntRange(1))
+@click.option("--samples", default=_PLAN.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_PLAN.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--latency-ms", default=_PLAN.latency_ms, show_default=True, type=click.FloatRange(0))
+@click.option("--seed", default=_PLAN.seed, show_default=True, help="Draws the samples and the moments of the kills.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _kills(ctx: click.Context, as_json: bool, **options: float) -> None:
+    """Kill evolutions at random moments until they are done: nothing lost, nothing paid twice. Exit code 1 if not."""
+    found = kills(Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else shown(found))
+    ctx.exit(0 if found["sound"] else 1)
 
 
 benchmarks(prog_name="python -m benchmarks")
