@@ -23,6 +23,7 @@ from evolgraph.graph import Settings, evolve
 from evolgraph.samples.formats.reader import read
 from evolgraph.samples.sample import Sample
 from evolgraph.store.check import examine
+from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 
 from ..cli.conftest import run_in
@@ -143,6 +144,17 @@ async def test_a_retried_store_is_sound(url: str, tmp_path: Path) -> None:
         assert list(map(str, examine(store, counts := Counter()))) == []
         assert counts["settled"] == 2
     assert query(store, "SELECT max(take) FROM settled") == [(1,)]
+
+
+@pytest.mark.xfail(strict=True, reason="a retried sample keeps the fruitless rounds that were taken back")
+async def test_a_retried_sample_has_its_patience_again(url: str, tmp_path: Path) -> None:
+    sample = next(sample for sample in read(SEEDS) if isinstance(sample, Sample))
+    store, picture = tmp_path / "run.db", sample.images[0]
+    lost = sample.model_copy(update={"images": (picture.model_copy(update={"path": "lost.jpg"}),)})
+    for changes in ({}, {"retry_failed": ""}):
+        await run(store, url, [lost], patience=1, **changes)
+    assert list(map(str, examine(store))) == []
+    assert query(store, "SELECT status FROM settled ORDER BY take") == [("failed",), ("failed",)]
 
 
 def test_checking_writes_nothing(finished: Path) -> None:
@@ -357,6 +369,25 @@ def test_a_flipped_byte_gives_no_traceback(finished: Path, tmp_path: Path) -> No
 @pytest.mark.faults
 def test_many_flipped_bytes_give_no_traceback(finished: Path, tmp_path: Path) -> None:
     assert sum(flips(finished, tmp_path, 2, 2000).values()) == 2000
+
+
+SCHEMA = (b"reward REAL,", b"reward \xb1EAL,")
+
+
+def test_a_damaged_schema_is_named(finished: Path, tmp_path: Path) -> None:
+    store = copied(finished, tmp_path)
+    store.write_bytes(store.read_bytes().replace(*SCHEMA))
+    (problem,) = examine(store)
+    assert problem.kind == "integrity"
+
+
+@pytest.mark.xfail(strict=True, reason="SQLite's message is no text: UnicodeDecodeError", raises=UnicodeDecodeError)
+def test_readers_name_a_damaged_schema(finished: Path, tmp_path: Path) -> None:
+    store = copied(finished, tmp_path)
+    store.write_bytes(store.read_bytes().replace(*SCHEMA))
+    with pytest.raises(StoreError) as caught, reading(store):
+        pass
+    assert caught.value.kind == "corrupt"
 
 
 @pytest.mark.parametrize("page", range(8))
