@@ -3,11 +3,13 @@
 import click
 import orjson
 
+from . import lanes as lane_scenario
 from .kills import Plan, kills, shown
 from .throughput import Workload, table, throughput
 
 _NEW = Workload()
 _PLAN = Plan()
+_LANES = lane_scenario.Plan()
 
 
 @click.group()
@@ -41,6 +43,18 @@ def _kills(ctx: click.Context, as_json: bool, **options: float) -> None:
     found = kills(Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else shown(found))
     ctx.exit(0 if found["sound"] else 1)
+
+
+@benchmarks.command("lanes")
+@click.option("--latency-ms", default=_LANES.latency_ms, show_default=True, type=click.FloatRange(1))
+@click.option("--warm-up-s", default=_LANES.warm_up_s, show_default=True, type=click.FloatRange(0))
+@click.option("--measured-s", default=_LANES.measured_s, show_default=True, type=click.FloatRange(1))
+@click.option("--samples", default=_LANES.samples, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _lanes(as_json: bool, **options: float) -> None:
+    """How busy four servers of unlike capacity are kept, and what the death of one does."""
+    found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

@@ -1,6 +1,7 @@
 """What serving engines tell of their queues at /metrics, looked at while requests are under way."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ LOOK_EVERY_S: Final = 1.0
 _PATIENCE: Final = aiohttp.ClientTimeout(total=5)
 _RUNNING: Final = ("vllm:num_requests_running", "sglang:num_running_reqs", "llamacpp:requests_processing")
 _WAITING: Final = ("vllm:num_requests_waiting", "sglang:num_queue_reqs", "llamacpp:requests_deferred")
+_ROW: Final = re.compile(rf"^({'|'.join((*_RUNNING, *_WAITING))})(?:\{{.*\}})? ([\d.e+]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +29,10 @@ class Queue:
 
 def read_queue(text: str) -> Queue | None:
     """The queue that Prometheus' text format tells, summed over engines; None where it tells none."""
-    found: dict[str, float] = {}
-    for line in text.splitlines():
-        name = line[: min(len(line), *(at for mark in "{ " if (at := line.find(mark)) > 0))] if line else ""
-        if name in _RUNNING or name in _WAITING:
-            found[name] = found.get(name, 0.0) + _value(line)
-    waiting = [found[name] for name in _WAITING if name in found]
-    running = [found[name] for name in _RUNNING if name in found]
-    return Queue(sum(running), sum(waiting)) if waiting else None
-
-
-def _value(line: str) -> float:
-    try:
-        return float(line.rpartition("}")[2].split()[0] if "}" in line else line.split()[1])
-    except (ValueError, IndexError):
-        return 0.0
+    told = [(name, float(value)) for name, value in _ROW.findall(text)]
+    if not any(name in _WAITING for name, _ in told):
+        return None
+    return Queue(*(sum(value for name, value in told if name in names) for names in (_RUNNING, _WAITING)))
 
 
 async def watch(lane: Lane, session: aiohttp.ClientSession) -> None:
