@@ -88,7 +88,7 @@ async def test_an_endpoint_that_comes_back_gets_images_again(four: list[Scripted
     async with make_client(*four[:2], waits=waits) as client:
         for image in range(20):
             await client.ask(asking(image))
-        four[0].steps = [sends("no", 503)] * 4
+        four[0].steps = [sends("no", 503)] * 3
         for image in range(20):
             await client.ask(asking(image, 1))
         four[0].bodies.clear()
