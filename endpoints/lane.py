@@ -50,10 +50,16 @@ class Lane:
 
     It is `down` when it cannot be reached or refuses all that it is asked. Then one request at a time goes to it, at
     most every `PROBE_S` seconds, until one is answered; whoever waits for a slot chooses again. `on_return` is called
-    when it is back.
+    when it is back, `on_free` when it has a slot that nobody here waits for.
     """
 
-    def __init__(self, endpoint: Endpoint, clock: Clock, on_return: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        clock: Clock,
+        on_return: Callable[[], None] = lambda: None,
+        on_free: Callable[["Lane"], None] = lambda _: None,
+    ) -> None:
         self.endpoint = endpoint
         self.pace = Pace(endpoint.max_in_flight)
         self.slots = Slots(lambda: 0 if self.down else self.pace.limit)
@@ -68,6 +74,7 @@ class Lane:
         """What the endpoint said when it went down, in one line."""
         self._clock = clock
         self._on_return = on_return
+        self._on_free = on_free
         self._refusals = 0
         self._errors = 0
         self._quiet_until = 0.0
@@ -97,6 +104,11 @@ class Lane:
         if self.quiet_left > 0:
             return False
         return not self._probing if self.down else self._ailing_until <= self._clock.now()
+
+    @property
+    def free(self) -> bool:
+        """Whether a request would go out at once."""
+        return self.ready and (self.down or self.slots.free)
 
     @property
     def probed_in(self) -> float:
@@ -138,6 +150,8 @@ class Lane:
         """The endpoint said what it runs and what waits inside it."""
         self.pace.told(running, waiting, self.slots.in_flight)
         self.slots.hand_out()
+        if self.slots.free:
+            self._on_free(self)
 
     def fitted(self, fits: bool) -> None:
         """A reply did or did not fit its schema, without being cut short."""
@@ -149,6 +163,8 @@ class Lane:
     def leave(self) -> None:
         """Returns the slot."""
         self.slots.give_back()
+        if self.slots.free:
+            self._on_free(self)
 
     def send_away(self) -> None:
         """Makes everybody choose again who waits here."""

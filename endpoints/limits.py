@@ -30,13 +30,18 @@ class Slots:
         return self.in_flight + len(self._waiting)
 
     @property
+    def free(self) -> bool:
+        """Whether a slot can be had at once."""
+        return not self._waiting and self.in_flight < self._capacity()
+
+    @property
     def waiting(self) -> int:
         """Requests that wait for a slot."""
         return len(self._waiting)
 
     async def take(self) -> bool:
         """Waits for a slot; True with one, False when whoever waits was sent away."""
-        if self.in_flight < self._capacity() and not self._waiting:
+        if self.free:
             self.in_flight += 1
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -12,6 +12,8 @@ START: Final = 32
 """Requests in flight to an endpoint of which nothing is known yet."""
 SLACK: Final = 0.15
 """The queue that a server is left with, as a share of what it runs: enough to be busy until the next look."""
+_UNTOLD: Final = 0.5
+"""A server with more than this share of what it runs still on its way to the queue gets no more."""
 _CLIMB: Final = 1.5
 _WORTH: Final = 1.15
 """A climb stays if it brought this much more replies a second."""
@@ -50,11 +52,12 @@ class Pace:
         if in_flight == 0:
             return
         wanted = max(1.0, SLACK * running)
+        on_their_way = in_flight - running  # read, decoded, not yet in the queue that is told
         if waiting > 2 * wanted:
             # Others may use the server too: only our share of the surplus is given up.
             surplus = (waiting - wanted) * in_flight / max(in_flight, running + waiting)
             self._set(min(self._limit, in_flight) - surplus / 2)
-        elif waiting < wanted and in_flight >= 0.9 * self.limit:
+        elif waiting < wanted and in_flight >= 0.9 * self.limit and on_their_way <= max(2.0, _UNTOLD * running):
             self._set(self._limit * _CLIMB if waiting == 0 else self._limit + max(1.0, wanted - waiting))
 
     def replied(self, seconds: float, in_flight: int, now: float) -> None:

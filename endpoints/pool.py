@@ -29,10 +29,10 @@ class Group:
     def pick(self, affinity: str) -> Lane:
         """The lane for the next request. `affinity` is what should stick to one endpoint: an image's hash.
 
-        Rendezvous hashing with bounded load, weighted by the learned limits: an image goes to the first lane, in an
-        order of its own, that is ready and has at most `SLACK` times its share of the load. It stays there until that
-        lane is down; while the lane is overfull, single requests go elsewhere. If no lane is ready: the first that
-        will be.
+        Rendezvous hashing with bounded load, weighted by the learned limits. An image's home is the first lane, in an
+        order of its own, that has a free slot; where none has, the first with at most `SLACK` times its share of the
+        load. It stays there, and waits there, unless that lane is down or overfull or another has nothing to do: an
+        idle endpoint is worse than an image that is read twice. If no lane is ready: the first that will be.
         """
         if len(self.lanes) == 1:
             return self.lanes[0]
@@ -40,24 +40,25 @@ class Group:
         if not ready:
             return min(self.lanes, key=lambda lane: (lane.down, lane.probed_in))
         home = self._homes.get(affinity)
-        total = 1 + sum(lane.slots.load for lane in ready)
-        weight = sum(lane.pace.limit for lane in ready)
-
-        def has_room(lane: Lane) -> bool:
-            return lane.slots.load < math.ceil(SLACK * total * lane.pace.limit / weight)
-
-        if home in ready and has_room(home):
-            self._homes.move_to_end(affinity)
+        if home in ready and home.free:
             return home
-        chosen = next(lane for lane in _ordered(ready, affinity) if has_room(lane))
-        if home is None or home.down:
-            self._keep(affinity, chosen)
-        return chosen
-
-    def _keep(self, affinity: str, lane: Lane) -> None:
-        self._homes[affinity] = lane
+        order = _ordered(ready, affinity)
+        chosen = next((lane for lane in order if lane.free), None)
+        if chosen is None:
+            chosen = _with_room([home, *order] if home in ready else order, ready)
+            if home in ready:
+                return chosen  # to wait, or to go elsewhere for once
+        self._homes[affinity] = chosen
+        self._homes.move_to_end(affinity)
         if len(self._homes) > _HOMES:
             self._homes.popitem(last=False)
+        return chosen
+
+    def relieve(self, idle: Lane) -> None:
+        """Has one request choose again that waits at the fullest lane, now that `idle` has a free slot."""
+        fullest = max(self.lanes, key=lambda lane: lane.slots.waiting)
+        if fullest is not idle:
+            fullest.slots.send_away(1)
 
     def given_up(self, now: float) -> Lane | None:
         """A lane that is down, when all are and have been for `OUTAGE_S`."""
@@ -75,7 +76,7 @@ class Pool:
         if not endpoints:
             raise EndpointError("no endpoint given", remedy="name one with --endpoint and --model", kind="setup")
         self._clock = clock
-        self.lanes = [Lane(endpoint, clock, self.send_away_from_lost) for endpoint in endpoints]
+        self.lanes = [Lane(endpoint, clock, self._send_away_from_lost, self._relieve) for endpoint in endpoints]
         self._groups: dict[tuple[str, ...], Group] = {}
         self._by_role: dict[str, Group] = {}
         for role in dict.fromkeys(role for endpoint in endpoints for role in endpoint.roles):
@@ -128,7 +129,12 @@ class Pool:
         for lane in self.lanes:
             lane.send_away()
 
-    def send_away_from_lost(self) -> None:
+    def _relieve(self, idle: Lane) -> None:
+        for group in self._groups.values():
+            if idle in group.lanes:
+                group.relieve(idle)
+
+    def _send_away_from_lost(self) -> None:
         """An endpoint is back: whoever waits at one that is down may go there."""
         for lane in self.lanes:
             if lane.down:
@@ -163,6 +169,13 @@ def _check_alike(role: str, endpoints: Sequence[Endpoint]) -> None:
                 remedy="endpoints of one role need the same model and parameters",
                 kind="setup",
             )
+
+
+def _with_room(order: Sequence[Lane], ready: Sequence[Lane]) -> Lane:
+    """The first of `order` whose load is at most `SLACK` times its share of what all that are ready have."""
+    total = 1 + sum(lane.slots.load for lane in ready)
+    weight = sum(lane.pace.limit for lane in ready)
+    return next(lane for lane in order if lane.slots.load < math.ceil(SLACK * total * lane.pace.limit / weight))
 
 
 def _ordered(lanes: Sequence[Lane], affinity: str) -> list[Lane]:
