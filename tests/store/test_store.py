@@ -96,7 +96,12 @@ async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         open_for_reading(path)
 
 
-LOOK = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); print(*db.execute('SELECT count(*) FROM runs')); db.close()"
+LOOK = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(*db.execute("SELECT count(*) FROM runs"))
+db.close()
+"""
 
 
 @pytest.mark.parametrize("look", ["not at all", "read", "open again"])
