@@ -12,10 +12,11 @@ from typing import Any, Final
 import orjson
 
 from .agreement import disagreements
-from .connections import open_for_reading
+from .connections import calls_held, open_for_reading
 from .encoding import loaded_checkpoint
 from .errors import StoreError, translated
 from .gathering import Known, gathered
+from .ownership import noted_calls
 
 _PAGE: Final = 100
 _REFUSED: Final = ("open", "not-a-store", "newer", "busy")
@@ -53,9 +54,6 @@ def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]
             raise
         yield _problem("integrity", "", error.message)
         return
-    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema as it is, Python expects text
-        yield _problem("integrity", "", f"the schema is damaged: {error.object!r}")
-        return
     # Bytes that are no text become what no JSON reader takes, so that they are found where they are.
     db.text_factory = lambda data: data.decode(errors="surrogateescape")
     try:
@@ -75,9 +73,10 @@ class _Examination:
         self._db = db
         self._path = path
         self._counts = counts
+        self._noted = noted_calls(path)  # before anything is read: a run may go on meanwhile
 
     def problems(self) -> Iterator[Problem]:
-        for part in (self._integrity, self._texts, self._runs):
+        for part in (self._integrity, self._kept, self._texts, self._runs):
             yield from self._guarded(part)
 
     def _guarded(self, part: Callable[[], Iterable[Problem]], sample: str = "") -> Iterator[Problem]:
@@ -96,6 +95,10 @@ class _Examination:
         for (row,) in self._db.execute("PRAGMA integrity_check"):
             if row != "ok":
                 yield _problem("integrity", "", row)
+
+    def _kept(self) -> Iterator[Problem]:
+        if (lost := self._noted - calls_held(self._db)) > 0:
+            yield _problem("calls", "", f"{lost} of {self._noted} calls that were committed are missing")
 
     def _texts(self) -> Iterator[Problem]:
         for name, text in self._db.execute("SELECT hash, text FROM parts"):

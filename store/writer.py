@@ -5,13 +5,15 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from .connections import calls_held
 from .errors import StoreError, is_environmental, translated
+from .ownership import Ownership
 
 Statement = tuple[str, Sequence[Any]]
 """SQL with the values of its parameters: a tuple runs it once, a list of tuples runs it for each of them."""
@@ -31,14 +33,14 @@ class _Job(NamedTuple):
 class Writer:
     """Commits submissions in groups, in the order they came; each one wholly or not at all.
 
-    `capacity` is how many submissions may wait or be under way; more make their callers wait. `ended` is called by
-    the thread when it has closed `db`. Belongs to the event loop it was made on.
+    `capacity` is how many submissions may wait or be under way; more make their callers wait. The thread tells `owner`
+    how many calls are committed, and releases it when it has closed `db`. Belongs to the event loop it was made on.
     """
 
-    def __init__(self, db: sqlite3.Connection, where: str, *, capacity: int, ended: Callable[[], None]) -> None:
+    def __init__(self, db: sqlite3.Connection, where: str, *, capacity: int, owner: Ownership) -> None:
         self._db = db
         self._where = where
-        self._ended = ended
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(capacity)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -104,6 +106,7 @@ class Writer:
                 jobs, going = self._next_group()
                 if jobs:
                     outcomes = self._commit(jobs)
+                    self._note()
                     self._loop.call_soon_threadsafe(self._settle, jobs, outcomes)
             # Everything is committed already: a log that cannot be folded in now is folded in by the next owner.
             with contextlib.suppress(sqlite3.OperationalError):
@@ -111,7 +114,11 @@ class Writer:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             self._db.close()
-            self._ended()
+            self._owner.release()
+
+    def _note(self) -> None:
+        with contextlib.suppress(sqlite3.Error, OSError):  # what was committed stays committed
+            self._owner.note(calls_held(self._db))
 
     def _next_group(self) -> tuple[list[_Job], bool]:
         """Waits for a job and takes those behind it; False with the last group."""
