@@ -93,7 +93,7 @@ async def test_an_endpoint_that_comes_back_gets_images_again(four: list[Scripted
             await client.ask(asking(image, 1))
         four[0].bodies.clear()
         waits.time += 20
-        for image in range(20, 40):
+        for image in range(20, 120):
             await client.ask(asking(image))
     assert len(images_of(four[0])) >= 4
     assert not client.outages
