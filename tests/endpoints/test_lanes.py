@@ -269,6 +269,15 @@ async def test_a_server_that_keeps_no_images_gets_them_every_time(server: Script
     assert (keeping.with_bytes, len(server.bodies)) == (4, 5)
 
 
+async def test_a_server_that_forgets_every_image_gets_them_every_time_after_a_while(server: Scripted) -> None:
+    server.otherwise = keeping = Keeping()
+    async with make_client(server, image_uuid=True) as client:
+        for number in range(20):
+            keeping.images.clear()
+            assert (await client.ask(make_ask(f"s{number}"))).kind == "ok"
+    assert len(server.bodies) == 20 + 3
+
+
 def test_a_lane_learns_nothing_from_what_other_requests_still_bring() -> None:
     lane = Lane(Endpoint(url="http://127.0.0.1:1/v1", model="m"), Clock())
     assert not lane.down and lane.ready
