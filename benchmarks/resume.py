@@ -75,7 +75,7 @@ async def _started(sample: Sample, store: Path, folder: Path, url: str) -> tuple
     started = time.perf_counter()
     async with evolve([sample], store=store, images=folder, endpoints=[endpoint], settings=settings) as run:
         entered = time.perf_counter() - started
-        while not run.client.stats.sent:
+        while not run.client.stats.sent:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         first = time.perf_counter() - started
         async for _ in run:

@@ -80,12 +80,14 @@ class Model:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.bodies: list[dict[str, Any]] = []
         self.hold_at: int | None = None
         self.held = asyncio.Event()
         self._released = asyncio.Event()
 
     def begin(self, hold_at: int | None) -> None:
         self.asked.clear()
+        self.bodies.clear()
         self.held.clear()
         self._released = asyncio.Event()
         self.hold_at = hold_at
@@ -97,6 +99,7 @@ class Model:
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(body["seed"])
+        self.bodies.append(body)
         if len(self.asked) == self.hold_at:
             self.held.set()
             await self._released.wait()
