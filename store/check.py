@@ -52,7 +52,7 @@ def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]
     try:
         db = open_for_reading(path)
     except StoreError as error:
-        if error.kind in _REFUSED:
+        if error.kind in _REFUSED and not (error.kind == "open" and path.exists() and noted_calls(path)):
             raise
         yield _problem("integrity", "", error.message)
         return
