@@ -205,11 +205,10 @@ async def test_a_model_without_response_format_is_told_the_schema() -> None:
 
 @pytest.mark.parametrize(("max_retries", "requests"), [(0, 3), (2, 1)])
 async def test_a_model_that_retries_by_itself_is_not_asked_again(max_retries: int, requests: int) -> None:
-    def failing() -> Any:
+    def fails() -> Any:
         raise ConnectionResetError("reset by peer")
-        yield
 
-    chat = Noting(messages=failing(), max_retries=max_retries, seen=[])
+    chat = Noting(messages=iter(fails, None), max_retries=max_retries, seen=[])
     async with client_of(ChatEndpoint(chat=chat)) as client:
         answer = await client.ask(make_ask())
     assert (answer.kind, len(chat.seen)) == ("unreachable", requests)
