@@ -138,6 +138,16 @@ class Evolution:
         unfinished = not self.progress.read_all or self.progress.done < self.progress.seen
         return self._gate.reason if unfinished else None
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since this start began."""
+        return time.monotonic() - self._started
+
+    @property
+    def writes_waiting(self) -> int:
+        """Writes that wait for the store's writer or are under way."""
+        return self._store.writer.waiting
+
     def stop(self, reason: str, grace: float = GRACE_S) -> None:
         """Sends nothing more, lets calls in flight finish for `grace` seconds, then ends. The store can be resumed."""
         self._gate.close(reason)
@@ -170,7 +180,7 @@ class Evolution:
             maybe_billed=found.maybe_billed,
             complexity_before=found.complexity_before,
             complexity_after=found.complexity_after,
-            seconds=round(time.monotonic() - self._started, 3),
+            seconds=round(self.seconds, 3),
             cpu_ms_per_call=round((time.process_time() - self._cpu) * 1000 / calls, 3) if calls else None,
         )
 
