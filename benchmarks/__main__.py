@@ -3,6 +3,7 @@
 import click
 import orjson
 
+from . import lanes as lane_scenario
 from . import soak as soaking
 from .kills import Plan, kills, shown
 from .resume import resume
@@ -11,6 +12,7 @@ from .throughput import Workload, table, throughput
 _NEW = Workload()
 _PLAN = Plan()
 _SOAK = soaking.Soak()
+_LANES = lane_scenario.Plan()
 
 
 @click.group()
@@ -65,6 +67,18 @@ def _soak(ctx: click.Context, as_json: bool, **options: float) -> None:
 def _resume(samples: int) -> None:
     """How long a restart looks for its unfinished samples. Prints one JSON object."""
     click.echo(orjson.dumps(resume(samples)).decode())
+
+
+@benchmarks.command("lanes")
+@click.option("--latency-ms", default=_LANES.latency_ms, show_default=True, type=click.FloatRange(1))
+@click.option("--warm-up-s", default=_LANES.warm_up_s, show_default=True, type=click.FloatRange(0))
+@click.option("--measured-s", default=_LANES.measured_s, show_default=True, type=click.FloatRange(1))
+@click.option("--samples", default=_LANES.samples, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _lanes(as_json: bool, **options: float) -> None:
+    """How busy four servers of unlike capacity are kept, and what the death of one does."""
+    found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

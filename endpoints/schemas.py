@@ -23,6 +23,13 @@ def response_format(name: str, reply: type[BaseModel]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": schema}))
 
 
+@lru_cache(maxsize=64)
+def schema_text(reply: type[BaseModel]) -> str:
+    """What tells a model the shape of its reply when its server does not enforce one."""
+    schema = orjson.dumps(strict_schema(reply)).decode()
+    return f"Reply with one JSON object that fits this JSON schema, and with nothing else:\n{schema}"
+
+
 def _strict(node: Any) -> Any:
     if isinstance(node, list):
         return [_strict(item) for item in node]
