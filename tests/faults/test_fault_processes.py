@@ -89,7 +89,7 @@ def is_flushed(folder: Path) -> bool:
 async def test_a_stop_ends_in_time_without_a_warning(tmp_path: Path, number: signal.Signals, server: str) -> None:
     """F27."""
     options = faults("hang:1") if server == "hang" else faults(latency_ms=400)
-    async with serving(options) as url, evolving(tmp_path, url, python=["-W", "error", "-X", "dev"]) as run:
+    async with serving(options) as url, evolving(tmp_path, url, python=["-W", "error"]) as run:
         await run.until_in_flight(4)
         told = time.monotonic()
         run.process.send_signal(number)
@@ -108,7 +108,7 @@ async def test_a_stop_ends_in_time_without_a_warning(tmp_path: Path, number: sig
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_second_signal_stops_at_once(tmp_path: Path, number: signal.Signals) -> None:
     """F27."""
-    async with serving(faults("hang:1")) as url, evolving(tmp_path, url, python=["-W", "error", "-X", "dev"]) as run:
+    async with serving(faults("hang:1")) as url, evolving(tmp_path, url, python=["-W", "error"]) as run:
         await run.until_in_flight(4)
         run.process.send_signal(number)
         await asyncio.sleep(0.5)
