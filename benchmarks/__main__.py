@@ -4,6 +4,7 @@ import click
 import orjson
 
 from . import lanes as lane_scenario
+from . import mix as mixing
 from . import soak as soaking
 from .kills import Plan, kills, shown
 from .resume import resume
@@ -11,8 +12,9 @@ from .throughput import Workload, table, throughput
 
 _NEW = Workload()
 _PLAN = Plan()
-_SOAK = soaking.Soak()
+_MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
+_SOAK = soaking.Soak()
 
 
 @click.group()
@@ -48,6 +50,32 @@ def _kills(ctx: click.Context, as_json: bool, **options: float) -> None:
     ctx.exit(0 if found["sound"] else 1)
 
 
+@benchmarks.command("lanes")
+@click.option("--latency-ms", default=_LANES.latency_ms, show_default=True, type=click.FloatRange(1))
+@click.option("--warm-up-s", default=_LANES.warm_up_s, show_default=True, type=click.FloatRange(0))
+@click.option("--measured-s", default=_LANES.measured_s, show_default=True, type=click.FloatRange(1))
+@click.option("--samples", default=_LANES.samples, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _lanes(as_json: bool, **options: float) -> None:
+    """How busy four servers of unlike capacity are kept, and what the death of one does."""
+    found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
+
+
+@benchmarks.command("mix")
+@click.option("--samples", default=_MIX.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_MIX.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--share", default=_MIX.share, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--seed", default=_MIX.seed, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _mix(ctx: click.Context, as_json: bool, **options: float) -> None:
+    """A run whose requests meet faults of every kind: all samples are settled, with the right reasons. Else exit 1."""
+    found = mixing.mix(mixing.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else mixing.shown(found))
+    ctx.exit(0 if found["sound"] else 1)
+
+
 @benchmarks.command("soak")
 @click.option("--minutes", default=_SOAK.minutes, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--rounds", default=_SOAK.rounds, show_default=True, type=click.IntRange(1, 7))
@@ -67,18 +95,6 @@ def _soak(ctx: click.Context, as_json: bool, **options: float) -> None:
 def _resume(samples: int) -> None:
     """How long a restart looks for its unfinished samples. Prints one JSON object."""
     click.echo(orjson.dumps(resume(samples)).decode())
-
-
-@benchmarks.command("lanes")
-@click.option("--latency-ms", default=_LANES.latency_ms, show_default=True, type=click.FloatRange(1))
-@click.option("--warm-up-s", default=_LANES.warm_up_s, show_default=True, type=click.FloatRange(0))
-@click.option("--measured-s", default=_LANES.measured_s, show_default=True, type=click.FloatRange(1))
-@click.option("--samples", default=_LANES.samples, show_default=True, type=click.IntRange(1))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def _lanes(as_json: bool, **options: float) -> None:
-    """How busy four servers of unlike capacity are kept, and what the death of one does."""
-    found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
-    click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")
