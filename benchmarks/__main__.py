@@ -4,12 +4,15 @@ import click
 import orjson
 
 from . import lanes as lane_scenario
+from . import soak as soaking
 from .kills import Plan, kills, shown
+from .resume import resume
 from .throughput import Workload, table, throughput
 
 _NEW = Workload()
 _PLAN = Plan()
 _LANES = lane_scenario.Plan()
+_SOAK = soaking.Soak()
 
 
 @click.group()
@@ -55,6 +58,27 @@ def _lanes(as_json: bool, **options: float) -> None:
     """How busy four servers of unlike capacity are kept, and what the death of one does."""
     found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
+
+
+@benchmarks.command("soak")
+@click.option("--minutes", default=_SOAK.minutes, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--rounds", default=_SOAK.rounds, show_default=True, type=click.IntRange(1, 7))
+@click.option("--latency-ms", default=_SOAK.latency_ms, show_default=True, type=click.FloatRange(1))
+@click.option("--slots", default=_SOAK.slots, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _soak(ctx: click.Context, as_json: bool, **options: float) -> None:
+    """One evolution for minutes: memory, open files and store stay flat. Exit code 1 if not."""
+    found = soaking.soak(soaking.Soak(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else soaking.shown(found))
+    ctx.exit(0 if found["flat"] else 1)
+
+
+@benchmarks.command("resume")
+@click.option("--samples", default=100_000, show_default=True, type=click.IntRange(1))
+def _resume(samples: int) -> None:
+    """How long a restart looks for its unfinished samples. Prints one JSON object."""
+    click.echo(orjson.dumps(resume(samples)).decode())
 
 
 benchmarks(prog_name="python -m benchmarks")

@@ -17,8 +17,8 @@ _EXIT_S: Final = 10.0
 @contextmanager
 def mock(slots: int, latency_ms: float) -> Iterator[str]:
     """A mock endpoint for the block; gives its base URL."""
-    command = _command("benchmarks.mock", slots=slots, latency_ms=latency_ms)
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    words = command("benchmarks.mock", slots=slots, latency_ms=latency_ms)
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin and process.stdout
         try:
             yield orjson.loads(process.stdout.readline())["url"]
@@ -35,10 +35,11 @@ def mock_stats(url: str) -> dict[str, float]:
 
 def measured(module: str, **options: Any) -> dict[str, Any]:
     """Runs `module` with `options` to its end; gives the JSON object it prints. Raises CalledProcessError."""
-    done = subprocess.run(_command(module, **options), cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command(module, **options), cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return orjson.loads(done.stdout)
 
 
-def _command(module: str, **options: Any) -> list[str]:
+def command(module: str, **options: Any) -> list[str]:
+    """The words that run `module` with `options`."""
     given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items()]
     return [sys.executable, "-m", module, *(word for option in given for word in option)]

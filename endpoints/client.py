@@ -159,9 +159,12 @@ class Client:
         attempt = await self._post(lane, made, begin, fresh=fresh)
         if made.left_out and attempt.reply.kind == "bad-request":
             lane.held.lost(made.left_out)
-            lane.held.trusted = _CACHE_MISS in attempt.reply.detail.lower()
+            if _CACHE_MISS not in attempt.reply.detail.lower():
+                lane.held.trusted = False
             made = await body(call, *self.identity(call.role), self._fragments, lane.dialect)
             attempt = await self._post(lane, made, begin, fresh=fresh)
+        elif made.left_out and attempt.reply.http_status == 200:
+            lane.held.used()
         if attempt.reply.http_status == 200:
             lane.held.add(made.sent)
         return attempt

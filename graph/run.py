@@ -48,8 +48,8 @@ from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, reopened, rows
 
-GRACE_S: Final = 10.0
-"""Seconds that calls in flight get to finish when a run is stopped."""
+GRACE_S: Final = 9.0
+"""Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
 Graph = CompiledStateGraph[State, None, State, State]
 Waiting = asyncio.Queue[tuple[int, Sample] | None]
 

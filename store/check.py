@@ -16,6 +16,7 @@ from .connections import calls_held, open_for_reading
 from .encoding import loaded_checkpoint
 from .errors import StoreError, translated
 from .gathering import Known, gathered
+from .ledger import maybe_billed
 from .ownership import noted_calls
 
 _PAGE: Final = 100
@@ -42,7 +43,8 @@ class Problem:
 def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]:
     """The problems of the store at `path`, as they are found; a sound store has none.
 
-    `counts` is told how many runs, samples, settled, rounds and calls were looked at. May be used while a run writes.
+    `counts` is told how many runs, samples, settled, rounds and calls were looked at, and how many requests may have
+    been billed for nothing. May be used while a run writes.
     What a kill leaves is sound: a call without its round, a decision without its calls, a log cut short.
 
     Raises StoreError `open`, `not-a-store`, `newer` or `busy` when there is nothing to examine.
@@ -50,7 +52,7 @@ def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]
     try:
         db = open_for_reading(path)
     except StoreError as error:
-        if error.kind in _REFUSED:
+        if error.kind in _REFUSED and not (error.kind == "open" and path.exists() and noted_calls(path)):
             raise
         yield _problem("integrity", "", error.message)
         return
@@ -113,6 +115,7 @@ class _Examination:
             yield from [_problem(table, "", f"rows of the run {run}, which does not exist") for (run,) in rows]
         for run, fingerprint in self._db.execute("SELECT id, fingerprint FROM runs").fetchall():
             self._counts["runs"] += 1
+            self._counts["maybe_billed"] += maybe_billed(self._db, run)
             yield from self._guarded(lambda run=run: self._strays(run))
             rules: dict[str, Any] = {}
             try:

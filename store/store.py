@@ -87,6 +87,9 @@ def _opened(path: Path) -> tuple[Ownership, sqlite3.Connection, sqlite3.Connecti
         except BaseException:
             db.close()
             raise
+    except sqlite3.Error as error:
+        owner.release()
+        raise translated(error, str(path)) from error
     except BaseException:
         owner.release()
         raise

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from .ledger import maybe_billed
 from .lineage import Lineage, Settled, lineages
 from .parts import assembled, hashes
 from .rows import JSON, fetch, snapshot
@@ -217,11 +218,7 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
             "SELECT count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens) FROM calls WHERE run = ?",
             (run,),
         ).fetchone()
-        (lost,) = db.execute(
-            "SELECT (SELECT total(maybe_billed) FROM calls WHERE run = ?1)"
-            " + (SELECT count(*) FROM sending WHERE run = ?1)",
-            (run,),
-        ).fetchone()
+        lost = maybe_billed(db, run)
         means = db.execute(
             "SELECT avg(complexity_before), avg(complexity_after) FROM v_settled"
             " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL",
@@ -237,7 +234,7 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
         prompt_tokens=prompt,
         cached_tokens=cached,
         completion_tokens=completion,
-        maybe_billed=int(lost),
+        maybe_billed=lost,
         complexity_before=means[0],
         complexity_after=means[1],
     )

@@ -76,24 +76,33 @@ def reply(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class Model:
-    """Answers at once, but holds one request back for ever when it is told to."""
+    """Answers at once, but holds one request back when it is told to."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.bodies: list[dict[str, Any]] = []
         self.hold_at: int | None = None
         self.held = asyncio.Event()
+        self._released = asyncio.Event()
 
     def begin(self, hold_at: int | None) -> None:
         self.asked.clear()
+        self.bodies.clear()
         self.held.clear()
+        self._released = asyncio.Event()
         self.hold_at = hold_at
+
+    def release(self) -> None:
+        """Answers what was held back."""
+        self._released.set()
 
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(body["seed"])
+        self.bodies.append(body)
         if len(self.asked) == self.hold_at:
             self.held.set()
-            await asyncio.Event().wait()
+            await self._released.wait()
         return web.json_response(reply(body))
 
     async def models(self, _: web.Request) -> web.Response:

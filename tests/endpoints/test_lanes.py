@@ -93,7 +93,7 @@ async def test_an_endpoint_that_comes_back_gets_images_again(four: list[Scripted
             await client.ask(asking(image, 1))
         four[0].bodies.clear()
         waits.time += 20
-        for image in range(20, 40):
+        for image in range(20, 120):
             await client.ask(asking(image))
     assert len(images_of(four[0])) >= 4
     assert not client.outages
@@ -267,6 +267,15 @@ async def test_a_server_that_keeps_no_images_gets_them_every_time(server: Script
         assert not client.lanes[0].held.trusted
     assert {answer.kind for answer in answers} == {"ok"}
     assert (keeping.with_bytes, len(server.bodies)) == (4, 5)
+
+
+async def test_a_server_that_forgets_every_image_gets_them_every_time_after_a_while(server: Scripted) -> None:
+    server.otherwise = keeping = Keeping()
+    async with make_client(server, image_uuid=True) as client:
+        for number in range(20):
+            keeping.images.clear()
+            assert (await client.ask(make_ask(f"s{number}"))).kind == "ok"
+    assert len(server.bodies) == 20 + 3
 
 
 def test_a_lane_learns_nothing_from_what_other_requests_still_bring() -> None:

@@ -44,6 +44,8 @@ class Order:
     out: str = ""
     file_limit: int = 0
     """The most bytes a file may have, 0: no limit."""
+    out_limit: int = 0
+    """The same, while `out` is written."""
 
 
 POINTS: dict[str, tuple[Any, str]] = {
@@ -107,14 +109,22 @@ async def carry_out(order: Order) -> None:
         async for _ in going:
             pass
         if order.out:
-            write_results(store, going.run.id, Path(order.out))
+            limit_files(order.out_limit)
+            try:
+                write_results(store, going.run.id, Path(order.out))
+            finally:
+                limit_files(0)
+
+
+def limit_files(most: int) -> None:
+    """Makes writes beyond `most` bytes fail as on a full disk; 0: no limit."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most or resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _child(order: Order) -> int:
     if order.point:
         arm(order.point, order.side, order.count)
-    if order.file_limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_limit, order.file_limit))
+    limit_files(order.file_limit)
     try:
         asyncio.run(carry_out(order))
     except EvolgraphError as error:

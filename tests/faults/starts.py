@@ -52,6 +52,11 @@ class Starts:
         return Ended(said["ended"], said.get("kind", ""), said.get("error", ""))
 
 
+def names(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 @contextmanager
 def forking() -> Iterator[Forks]:
     """The process that forks, for the length of the block."""
