@@ -1,7 +1,7 @@
 """What models are asked to reply, as pydantic models; their JSON schemas go to the server."""
 
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -58,7 +58,8 @@ R = TypeVar("R", bound=_Rows)
 @lru_cache(maxsize=1024)
 def asked(reply: type[R], ids: tuple[str, ...]) -> type[R]:
     """`reply` as it is asked for about the questions `ids`."""
-    return type(reply.__name__, (reply,), {"ids": ids, "__module__": __name__, "__doc__": reply.__doc__})
+    named = {"ids": ids, "__module__": __name__, "__doc__": reply.__doc__}
+    return cast(type[R], type(reply.__name__, (reply,), named))
 
 
 class ReplyStep(_Reply):

@@ -106,7 +106,7 @@ async def test_a_cancelled_call_frees_its_place_on_the_server(endpoint: Endpoint
 
 async def test_a_chat_model_of_langchain_answers(endpoint: Endpoint) -> None:
     chat = ChatOpenAI(
-        model=endpoint.model, base_url=endpoint.url, api_key=SecretStr("none"), max_retries=0, max_tokens=256
+        model=endpoint.model, base_url=endpoint.url, api_key=SecretStr("none"), max_retries=0, max_completion_tokens=256
     )  # fmt: skip
     answer = await LangChainModel(chat, IMAGES, None, run_seed=3).ask(ask())
     assert isinstance(answer.value, Verdict), answer.detail
