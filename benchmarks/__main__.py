@@ -9,6 +9,7 @@ import orjson
 
 from . import caches as cache_scenario
 from . import lanes as lane_scenario
+from . import mix as mixing
 from . import soak as soaking
 from .kills import Plan, kills, shown
 from .resume import resume
@@ -16,6 +17,7 @@ from .throughput import Workload, table, throughput
 
 _NEW = Workload()
 _PLAN = Plan()
+_MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
 _SOAK = soaking.Soak()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
@@ -64,6 +66,20 @@ def _lanes(as_json: bool, **options: float) -> None:
     """How busy four servers of unlike capacity are kept, and what the death of one does."""
     found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
+
+
+@benchmarks.command("mix")
+@click.option("--samples", default=_MIX.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_MIX.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--share", default=_MIX.share, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--seed", default=_MIX.seed, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _mix(ctx: click.Context, as_json: bool, **options: float) -> None:
+    """A run whose requests meet faults of every kind: all samples are settled, with the right reasons. Else exit 1."""
+    found = mixing.mix(mixing.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else mixing.shown(found))
+    ctx.exit(0 if found["sound"] else 1)
 
 
 @benchmarks.command("soak")

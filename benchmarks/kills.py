@@ -12,25 +12,21 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.samples.drawn import draw
 from evolgraph.store.check import examine
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 
-from .processes import ROOT
+from .processes import ROOT, embedded, server_stats
 from .sent import Committed
 
-_WAIT_S: Final = 30.0
 _AT_START: Final = 0.15
 """The share of kills that fall into a start, before its first request."""
 
@@ -73,7 +69,7 @@ def kills(plan: Plan) -> dict[str, Any]:
         folder = Path(name)
         for _ in draw(plan.samples, plan.seed, folder):
             pass
-        with _model(plan.latency_ms) as url:
+        with embedded("--latency-ms", str(plan.latency_ms)) as url:
             started = time.monotonic()
             expected = _undisturbed(plan, folder / "undisturbed.db", url)
             tally.undisturbed_s = time.monotonic() - started
@@ -96,24 +92,6 @@ def _figures(plan: Plan, tally: Tally) -> dict[str, Any]:
     return {"scenario": "kills", **asdict(plan), **found, **sums, "sound": sound, **lists}
 
 
-@contextmanager
-def _model(latency_ms: float) -> Iterator[str]:
-    """The embedded model for the block; gives its base URL."""
-    command = [sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
-        try:
-            yield orjson.loads(process.stdout.readline())["url"]
-        finally:
-            process.stdin.close()
-            process.wait(_WAIT_S)
-
-
-def _stats(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats?full=1", timeout=_WAIT_S) as response:
-        return orjson.loads(response.read())
-
-
 def _command(plan: Plan, folder: Path, url: str, store: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "evolgraph.cli", "evolve", str(folder / "seeds.json"), "--json"),
@@ -128,7 +106,7 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 def _bodies(url: str) -> Counter[str]:
     """How often each body arrived, once all that was in flight is over."""
-    while (stats := _stats(url))["in_flight"]:
+    while (stats := server_stats(url))["in_flight"]:
         time.sleep(0.02)
     return Counter({row["body"]: row["seen"] for row in stats["bodies"]})
 
@@ -182,7 +160,7 @@ class _Killed:
             delay = self.rng.uniform(0, 1.5)
         else:
             before = self.seen.total()
-            while _stats(self.url)["requests"] == before and process.poll() is None:
+            while server_stats(self.url)["requests"] == before and process.poll() is None:
                 time.sleep(0.02)
             delay = self.rng.uniform(0, self.longest)
         try:

@@ -12,6 +12,7 @@ import orjson
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _EXIT_S: Final = 10.0
+_ANSWER_S: Final = 30.0
 
 
 @contextmanager
@@ -27,9 +28,22 @@ def mock(slots: int, latency_ms: float) -> Iterator[str]:
             process.wait(_EXIT_S)
 
 
-def mock_stats(url: str) -> dict[str, float]:
-    """The counters of the mock at `url`."""
-    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats", timeout=_EXIT_S) as response:
+@contextmanager
+def embedded(*options: str) -> Iterator[str]:
+    """The embedded model for the block, which remembers its replies; gives its base URL."""
+    words = [sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        try:
+            yield orjson.loads(process.stdout.readline())["url"]
+        finally:
+            process.stdin.close()
+            process.wait(_ANSWER_S)
+
+
+def server_stats(url: str) -> dict[str, Any]:
+    """The counters of the server at `url`; an embedded model's with the bodies that it saw."""
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats?full=1", timeout=_ANSWER_S) as response:
         return orjson.loads(response.read())
 
 

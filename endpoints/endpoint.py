@@ -26,8 +26,9 @@ class Endpoint:
     roles: tuple[str, ...] = ("evolver", "judge")
     key_env: str | None = None
     """Name of the environment variable that holds the key. The key itself is read when a request is sent."""
-    max_in_flight: int = 1024
-    """The most requests at once; how many there are follows what the server shows of itself (see `pace`)."""
+    max_in_flight: int | None = None
+    """The most requests at once, which a run starts with; below it their number follows what the server shows of
+    itself. None: it is found out, from 8 on."""
     max_bytes_in_flight: int = 256 * 2**20
     """Bytes of requests, images above all, that may be under way at once."""
     image_uuid: bool | None = None

@@ -179,7 +179,7 @@ class Lane:
         if is_declined(attempt):
             self._refused(attempt, turn, now)
         elif attempt.reply.kind in ("server", "timeout", "unreachable", "garbled"):
-            self._failed(now)
+            self._failed(attempt, now)
         else:
             self._answered(seconds, now)
 
@@ -190,9 +190,11 @@ class Lane:
         self.pace.replied(seconds, self.slots.in_flight, now)
         self._come_back()
 
-    def _failed(self, now: float) -> None:
+    def _failed(self, attempt: Attempt, now: float) -> None:
         """An error is no refusal: the endpoint is there. Many in a row make it the last choice."""
         self.counts.failed += 1
+        if attempt.reply.kind == "timeout":
+            self.pace.refused(now)
         self._errors += 1
         if self._errors >= _AILING:
             self._ailing_until = now + PROBE_S
