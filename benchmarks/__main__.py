@@ -109,6 +109,7 @@ def _resume(samples: int) -> None:
 @click.option("--seeds", default=_CACHES.seeds, show_default="the ten seeds", type=click.Path(path_type=Path))
 @click.option("--rounds", default=_CACHES.rounds, show_default=True, type=click.IntRange(1))
 @click.option("--ablate", default=_CACHES.ablate, show_default=True, multiple=True, metavar="PART")
+@click.option("--policy", default=_CACHES.policy, show_default=True, help="Routing policy, as `evolve` takes it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def _caches(as_json: bool, **options: Any) -> None:
     """Image and prefix cache hits of a vLLM, in evolgraph's order of prompts and in the original's."""

@@ -40,7 +40,8 @@ _COUNTER: Final = re.compile(rf"^vllm:({'|'.join(_COUNTERS)})_total(?:\{{.*\}})?
 _BLOCK: Final = re.compile(r'^vllm:cache_config_info\{.*\bblock_size="(\d+)"', re.MULTILINE)
 _SETTLE_S: Final = 1.0
 """Seconds until the server's counters have taken in its last replies."""
-ORDERS: Final = ("ours", "original")
+VARIANTS: Final = ("ours", "without_uuid", "original")
+"""evolgraph as it is; the same, but every request with the bytes of its images; and in the original's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Scenario:
     rounds: int = 3
     ablate: tuple[str, ...] = ("screen",)
     """Without the screen every round has a judge call, whatever the model says."""
+    policy: str = "uniform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +88,18 @@ class NewImages:
 
 
 async def caches(scenario: Scenario) -> dict[str, Any]:
-    """Measures both orders; gives one object of figures. Raises EndpointError when there is no such server."""
+    """Measures all VARIANTS; gives one object of figures. Raises EndpointError when there is no such server."""
     await probe(Endpoint(url=scenario.endpoint, model=scenario.model))
-    found = {order: await _measured(scenario, order) for order in ORDERS}
-    shares = [found[order]["prefix_hit_share"] for order in ORDERS]
+    found = {variant: await _measured(scenario, variant) for variant in VARIANTS}
+    shares = [found[variant]["prefix_hit_share"] for variant in ("ours", "original")]
     told = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(scenario).items()}
     return {"scenario": "caches", **told, **found, "prefix_hits_ours_to_original": round(shares[0] / shares[1], 3)}
 
 
-async def _measured(scenario: Scenario, order: str) -> dict[str, Any]:
+async def _measured(scenario: Scenario, variant: str) -> dict[str, Any]:
     before = await _metrics(scenario.endpoint)
     async with recording(scenario.endpoint) as (url, seen):
-        samples, statuses = await _evolved(scenario, url, order)
+        samples, statuses = await _evolved(scenario, url, variant)
     await asyncio.sleep(_SETTLE_S)
     after = await _metrics(scenario.endpoint)
     counted = {name: value - _counters(before)[name] for name, value in _counters(after).items()}
@@ -108,18 +110,19 @@ async def _measured(scenario: Scenario, order: str) -> dict[str, Any]:
     return _figures(counted, seen, samples, most) | {"statuses": dict(statuses)}
 
 
-async def _evolved(scenario: Scenario, url: str, order: str) -> tuple[int, Counter[str]]:
+async def _evolved(scenario: Scenario, url: str, variant: str) -> tuple[int, Counter[str]]:
     """Evolves all seeds at once through `url`; gives how many there were, and how they ended."""
     root = ImageRoot(scenario.seeds.parent)
     samples = [row for row in read(scenario.seeds, root) if isinstance(row, Sample)]
-    settings = Settings(rounds=scenario.rounds, ablate=scenario.ablate, patience=0)
+    settings = Settings(rounds=scenario.rounds, ablate=scenario.ablate, policy=scenario.policy, patience=0)
     salted = {"cache_salt": secrets.token_hex(16)}
-    endpoint = await probe(Endpoint(url=url, model=scenario.model, extra_body=salted))
+    uuid = False if variant == "without_uuid" else None
+    endpoint = await probe(Endpoint(url=url, model=scenario.model, extra_body=salted, image_uuid=uuid))
     async with Client([endpoint], NewImages(root), None, run_seed=settings.seed) as client:
         library = Library()
 
         def prompter(agent: str) -> Prompter:
-            return Prompter(library) if order == "ours" else OriginalOrder(library, agent)
+            return OriginalOrder(library, agent) if variant == "original" else Prompter(library)
 
         graph = build_graph(
             {name: agent(client, prompter(name)) for name, agent in directions().items()},
@@ -183,9 +186,9 @@ def shown(found: Mapping[str, Any]) -> str:
     left_out = ", ".join(found["ablate"]) or "nothing"
     lines: Sequence[str] = [
         f"{found['ours']['samples']} samples x {found['rounds']} rounds, without {left_out}",
-        f"{'':32}{'evolgraph':>12}{'original':>12}",
+        f"{'':32}{'evolgraph':>14}{'without uuid':>14}{'original':>14}",
         *(
-            f"{title:32}{form.format(found['ours'][name]):>12}{form.format(found['original'][name]):>12}"
+            f"{title:32}" + "".join(f"{form.format(found[variant][name]):>14}" for variant in VARIANTS)
             for title, name, form in _ROWS
         ),
         f"prefix hits, evolgraph / original: {found['prefix_hits_ours_to_original']:.2f}",
