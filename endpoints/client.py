@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -27,6 +27,7 @@ from .errors import EndpointError
 from .fragments import Fragments
 from .gate import Gate
 from .lane import Lane
+from .langchain import ChatModel, open_chat
 from .limits import Clock
 from .pool import Pool
 from .probing import probe
@@ -60,7 +61,9 @@ _CACHE_MISS: Final = "cache miss"
 
 
 class Client:
-    """Answers asks over HTTP. An async context manager that owns its connections.
+    """Answers asks over HTTP, or through LangChain where an endpoint says so.
+
+    An async context manager that owns its connections.
 
     `images` gives the images' bytes; with a `ledger`, calls are recorded before their replies are used and replayed
     instead of sent; `run_seed` goes into every request's seed. `rng` only spreads out retries.
@@ -89,14 +92,27 @@ class Client:
         self._rng = rng or random.Random()
         self._asker = Asker(self, ledger, run_seed, self.stats)
         self._stack = AsyncExitStack()
+        self._chats: dict[Lane, ChatModel] = {}
         self.gate.on_close = self._pool.send_away
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _open(self) -> None:
         self._kept = await self._stack.enter_async_context(open_session())
         self._single = await self._stack.enter_async_context(open_session(keep_alive=False))
-        self._watching = [asyncio.create_task(watch(lane, self._kept)) for lane in self._pool.lanes]
+        for lane in self._pool.lanes:
+            if chat := open_chat(lane.endpoint, self._fragments, self._stack):
+                self._chats[lane] = chat
+        self._watching = [
+            asyncio.create_task(watch(lane, self._kept)) for lane in self._pool.lanes if lane.endpoint.is_server
+        ]
         self._stack.push_async_callback(self._end_watching)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -155,6 +171,10 @@ class Client:
         self.gate.admit(self.stats)
 
     async def _attempt(self, lane: Lane, call: Call, begin: Callable[[], None], *, fresh: bool) -> Attempt:
+        if chat := self._chats.get(lane):
+            spoken = await chat.spoken(call, lane.dialect)
+            async with self._out(lane, spoken.size, begin):
+                return await chat.send(spoken)
         made = await body(call, *self.identity(call.role), self._fragments, lane.dialect)
         attempt = await self._post(lane, made, begin, fresh=fresh)
         if made.left_out and attempt.reply.kind == "bad-request":
@@ -171,14 +191,20 @@ class Client:
 
     async def _post(self, lane: Lane, made: Body, begin: Callable[[], None], *, fresh: bool) -> Attempt:
         """One request. A lost connection may have been closed while it was idle: `fresh` takes none of those."""
-        async with lane.room.hold(len(made.content)):
+        async with self._out(lane, len(made.content), begin):
+            return await post(self._single if fresh else self._kept, lane.endpoint, made.content)
+
+    @asynccontextmanager
+    async def _out(self, lane: Lane, size: int, begin: Callable[[], None]) -> AsyncIterator[None]:
+        """Around every request: room for its bytes, the gate, and the counts."""
+        async with lane.room.hold(size):
             self._admit()
             begin()
             self.stats.sent += 1
             self.stats.in_flight += 1
             lane.counts.sent += 1
-            lane.counts.bytes_sent += len(made.content)
+            lane.counts.bytes_sent += size
             try:
-                return await post(self._single if fresh else self._kept, lane.endpoint, made.content)
+                yield
             finally:
                 self.stats.in_flight -= 1

@@ -4,13 +4,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import EndpointError
 
 OWN_FIELDS: Final = frozenset({"model", "messages", "response_format", "seed", "stream", "n"})
 """Fields of a request that the client fills in itself; `extra_body` may not replace them."""
+
+Provider = Literal["evolgraph", "openai"]
+"""Who speaks to the server: the client of this room, or `langchain_openai.ChatOpenAI`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +23,14 @@ class Endpoint:
     Raises EndpointError (kind `setup`) for settings that cannot work.
     """
 
+    is_server: ClassVar[bool] = True
+    """Whether there is a server behind `url` that can be asked about itself."""
+
     url: str
     """Up to and including the version, as in `http://127.0.0.1:8000/v1`."""
     model: str
     roles: tuple[str, ...] = ("evolver", "judge")
+    provider: Provider = "evolgraph"
     key_env: str | None = None
     """Name of the environment variable that holds the key. The key itself is read when a request is sent."""
     max_in_flight: int | None = None
@@ -51,8 +58,13 @@ class Endpoint:
     price_out: float | None = None
 
     def __post_init__(self) -> None:
-        _check_url(self.url)
-        object.__setattr__(self, "url", self.url.rstrip("/"))
+        if self.is_server:
+            _check_url(self.url)
+            object.__setattr__(self, "url", self.url.rstrip("/"))
+        if self.provider not in get_args(Provider):
+            raise _wrong(
+                self.url, f"no provider is called {self.provider!r}", f"known: {', '.join(get_args(Provider))}"
+            )
         positive = {
             "max_in_flight": self.max_in_flight,
             "max_bytes_in_flight": self.max_bytes_in_flight,

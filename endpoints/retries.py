@@ -25,6 +25,8 @@ class Retries:
 
     def again(self, attempt: Attempt, number: int) -> bool:
         """Whether to try again after attempt `number` (from 1)."""
+        if attempt.final:
+            return False
         if is_busy(attempt):
             return number < self.admissions
         return attempt.reply.kind in ("unreachable", "server", "garbled") and number < self.attempts

@@ -30,6 +30,8 @@ class Attempt:
     """The response's header, as it came."""
     connected: bool = True
     """False when no connection came about, so that nothing can have been billed."""
+    final: bool = False
+    """Whoever sent it has a retry layer already: it is not tried again here."""
 
     @property
     def lost(self) -> bool:
@@ -109,7 +111,7 @@ async def post(session: aiohttp.ClientSession, endpoint: Endpoint, body: bytes) 
             timeout=timeouts(endpoint),
             allow_redirects=False,
         ) as response:
-            raw = _without_key(await read_capped(response), key)
+            raw = without_key(await read_capped(response), key)
             status = response.status
             reply = read_completion(raw, status) if status < 300 else http_failure(status, raw)
             return Attempt(reply, retry_after=response.headers.get("Retry-After"))
@@ -131,7 +133,7 @@ def _lost(what: str, error: Exception) -> Reply:
     return Reply("unreachable", detail=f"{what}: {one_line(str(error)) or type(error).__name__}")
 
 
-def _without_key(raw: bytes, key: str) -> bytes:
+def without_key(raw: bytes, key: str) -> bytes:
     """Some servers quote a key back. Placeholders such as EMPTY are words of the language, not secrets."""
     return raw.replace(key.encode(), b"***") if len(key) >= _SHORTEST_SECRET else raw
 

@@ -85,9 +85,6 @@ async def body(
     call: Call, model: str, sampling: dict[str, Any], fragments: Fragments, dialect: Dialect = PLAIN
 ) -> Body:
     """The JSON body of the chat completions request, as `dialect` has it."""
-    messages = call.messages
-    if dialect.schema_in_prompt or call.step:
-        messages = (*messages[:-1], _with_schema(messages[-1], call.reply))
     sent: list[str] = []
     left_out: list[str] = []
 
@@ -110,12 +107,20 @@ async def body(
 
     request = {
         "model": model,
-        "messages": [{"role": turn.role, "content": await content(turn)} for turn in messages],
+        "messages": [{"role": turn.role, "content": await content(turn)} for turn in spoken(call, dialect)],
         "response_format": response_format(call.key.agent, call.reply),
         **({"seed": call.seed} if dialect.seeded else {}),
         **sampling,
     }
     return Body(orjson.dumps(request), tuple(sent), tuple(left_out))
+
+
+def spoken(call: Call, dialect: Dialect) -> tuple[Message, ...]:
+    """The messages of `call` with the reply's schema where `dialect` wants it, and in every repair turn."""
+    messages = call.messages
+    if dialect.schema_in_prompt or call.step:
+        return (*messages[:-1], _with_schema(messages[-1], call.reply))
+    return messages
 
 
 def _with_schema(turn: Message, reply: type[BaseModel]) -> Message:
