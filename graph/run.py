@@ -48,7 +48,7 @@ from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, reopened, rows
 
-GRACE_S: Final = 9.0
+GRACE_S: Final = 8.0
 """Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
 Graph = CompiledStateGraph[State, None, State, State]
 Waiting = asyncio.Queue[tuple[int, Sample] | None]

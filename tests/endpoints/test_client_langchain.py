@@ -194,6 +194,16 @@ class Noting(GenericFakeChatModel):
         return super()._generate(messages, *rest, **named)
 
 
+class Failing:
+    """Has nothing but lost connections."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        raise ConnectionResetError("reset by peer")
+
+
 async def test_a_model_without_response_format_is_told_the_schema() -> None:
     chat = Noting(messages=iter([AIMessage(GOOD)]), seen=[])
     async with client_of(ChatEndpoint(chat=chat, model="other")) as client:
@@ -205,11 +215,7 @@ async def test_a_model_without_response_format_is_told_the_schema() -> None:
 
 @pytest.mark.parametrize(("max_retries", "requests"), [(0, 3), (2, 1)])
 async def test_a_model_that_retries_by_itself_is_not_asked_again(max_retries: int, requests: int) -> None:
-    def failing() -> Any:
-        raise ConnectionResetError("reset by peer")
-        yield
-
-    chat = Noting(messages=failing(), max_retries=max_retries, seen=[])
+    chat = Noting(messages=Failing(), max_retries=max_retries, seen=[])
     async with client_of(ChatEndpoint(chat=chat)) as client:
         answer = await client.ask(make_ask())
     assert (answer.kind, len(chat.seen)) == ("unreachable", requests)
