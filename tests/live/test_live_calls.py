@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from evolgraph.endpoints.client import Client, Endpoint, ImageSource
 from evolgraph.endpoints.errors import EndpointError
-from evolgraph.endpoints.langchain import LangChainModel
+from evolgraph.endpoints.langchain import ChatEndpoint
 from evolgraph.endpoints.probing import probe
 from evolgraph.endpoints.retries import Retries
 from langchain_openai import ChatOpenAI
@@ -104,10 +104,15 @@ async def test_a_cancelled_call_frees_its_place_on_the_server(endpoint: Endpoint
         assert (await client.ask(ask())).kind == "ok"
 
 
-async def test_a_chat_model_of_langchain_answers(endpoint: Endpoint) -> None:
+@pytest.mark.parametrize("scripted", [True, False])
+async def test_a_chat_model_of_langchain_answers(endpoint: Endpoint, scripted: bool) -> None:
     chat = ChatOpenAI(
-        model=endpoint.model, base_url=endpoint.url, api_key=SecretStr("none"), max_retries=0, max_completion_tokens=256
+        model=endpoint.model, base_url=endpoint.url, api_key=SecretStr("none"), max_completion_tokens=256
     )  # fmt: skip
-    answer = await LangChainModel(chat, IMAGES, None, run_seed=3).ask(ask())
+    asked = ChatEndpoint(chat=chat, send_seed=endpoint.send_seed) if scripted else replace(endpoint, provider="openai")
+    async with Client([asked], IMAGES, None, run_seed=3) as client:
+        answer = await client.ask(ask())
     assert isinstance(answer.value, Verdict), answer.detail
     assert answer.usage.total
+    if endpoint.image_uuid:
+        assert answer.usage.image_tokens and answer.usage.cached_tokens is not None
