@@ -40,6 +40,12 @@ def configured(server: Scripted, book: Book | None = None, **changes: Any) -> Cl
     return client_of(server.endpoint(provider="openai", **changes), book=book)
 
 
+async def test_a_seed_is_left_out_for_servers_that_take_none(server: Scripted) -> None:
+    async with configured(server, send_seed=False) as client:
+        await client.ask(make_ask())
+    assert "seed" not in server.bodies[0]
+
+
 @pytest.mark.parametrize("make", [scripted, configured])
 async def test_a_chat_model_answers_repairs_and_replays(make: Any, server: Scripted, book: Book) -> None:
     server.steps = [says("no idea")]
