@@ -8,7 +8,7 @@ from ..endpoints.client import Ask, CallKey, ImagePart, Message, Model, TextPart
 from ..prompts.library import Library, data_lines
 from ..samples.sample import QA, Box, Sample
 from ..samples.vocabulary import FORMS, SKILLS
-from .replies import EvolvedQA, EvolveReply
+from .replies import EvolvedQA, EvolveReply, asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Agent:
                 key=CallKey(view.sample.id, view.round, self.name, view.take),
                 role="evolver",
                 messages=self._prompter.messages(view.sample, self.task(view)),
-                reply=EvolveReply,
+                reply=asked(EvolveReply, tuple(qa.id for qa in view.heads)),
                 repair=self._prompter.repair,
                 check=check,
             )

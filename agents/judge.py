@@ -7,7 +7,7 @@ from typing import Any
 from ..endpoints.client import Ask, CallKey, Model
 from ..prompts.library import data_lines
 from .agent import Failure, Prompter, View, question_row
-from .replies import JudgeReply, PairVerdict
+from .replies import JudgeReply, PairVerdict, asked
 from .screen import Pair
 
 FLAGS = ("grounded", "correct", "answerable", "needs_image", "improved")
@@ -63,7 +63,7 @@ class Judge:
                 key=CallKey(view.sample.id, view.round, self.name, view.take),
                 role="judge",
                 messages=self._prompter.messages(view.sample, self.task(pairs)),
-                reply=JudgeReply,
+                reply=asked(JudgeReply, tuple(pair.parent.id for pair in pairs)),
                 repair=self._prompter.repair,
                 check=check,
             )

@@ -1,8 +1,10 @@
 """What models are asked to reply, as pydantic models; their JSON schemas go to the server."""
 
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from ..samples.sample import BBox
 
@@ -11,8 +13,53 @@ class _Reply(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Text = Annotated[str, Field(max_length=4000)]
+"""An empty one spoils its question, which the screen refuses, and not the whole reply."""
 Label = Annotated[str, Field(max_length=200)]
+RowId = SkipJsonSchema[Annotated[str, Field(max_length=200)]]
+"""The id of the question that a row is about. In a reply it is the row's key."""
+
+
+class _Rows(_Reply):
+    """A reply with one row for each of `ids`, given by `asked`.
+
+    Its schema has the rows in an object, with the ids as keys: a server that enforces schemas can then neither leave a
+    row out nor give one twice. A list of rows that name their ids is read as well.
+    """
+
+    ids: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The schema with every list of rows as an object of rows."""
+        made = handler(core_schema)
+        own = handler.resolve_ref_schema(made)
+        for name, rows in own["properties"].items():
+            own["properties"][name] = {"type": "object", "properties": dict.fromkeys(cls.ids, rows["items"])}
+        return made
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: _rows(part) if name in cls.model_fields else part for name, part in value.items()}
+
+
+def _rows(part: Any) -> Any:
+    if not isinstance(part, dict):
+        return part
+    return [row | {"id": key} if isinstance(row, dict) else row for key, row in part.items()]
+
+
+R = TypeVar("R", bound=_Rows)
+
+
+@lru_cache(maxsize=1024)
+def asked(reply: type[R], ids: tuple[str, ...]) -> type[R]:
+    """`reply` as it is asked for about the questions `ids`."""
+    named = {"ids": ids, "__module__": __name__, "__doc__": reply.__doc__}
+    return cast(type[R], type(reply.__name__, (reply,), named))
 
 
 class ReplyStep(_Reply):
@@ -32,7 +79,7 @@ class ProposedBox(_Reply):
 class EvolvedQA(_Reply):
     """An evolved question as a model writes it; labels are normalised later, by the screen."""
 
-    id: Annotated[str, Field(max_length=200)]
+    id: RowId
     objects: Annotated[list[Label], Field(max_length=40)]
     skills: Annotated[list[Label], Field(max_length=12)]
     form: Label
@@ -42,7 +89,7 @@ class EvolvedQA(_Reply):
     proposed_boxes: Annotated[list[ProposedBox], Field(max_length=12)] = []
 
 
-class EvolveReply(_Reply):
+class EvolveReply(_Rows):
     """The reply of perception, reasoning and interaction: one evolved question for each given one."""
 
     evolved: Annotated[list[EvolvedQA], Field(max_length=64)]
@@ -54,7 +101,7 @@ Score = Annotated[int, Field(ge=1, le=10)]
 class PairVerdict(_Reply):
     """The judge's verdict on one pair of parent and evolved question."""
 
-    id: Annotated[str, Field(max_length=200)]
+    id: RowId
     grounded: bool
     correct: bool
     answerable: bool
@@ -65,7 +112,7 @@ class PairVerdict(_Reply):
     reason: Annotated[str, Field(max_length=1000)]
 
 
-class JudgeReply(_Reply):
+class JudgeReply(_Rows):
     """The judge's reply: one verdict for each given pair."""
 
     verdicts: Annotated[list[PairVerdict], Field(max_length=64)]

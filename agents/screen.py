@@ -210,6 +210,14 @@ def _alike(one: str, other: str) -> bool:
     return SequenceMatcher(None, first, second, autojunk=False).ratio() > ALIKE
 
 
+def empty(pair: Pair) -> Refusal | None:
+    """There is a question, an answer, and something said in every step."""
+    qa = pair.candidate.qa
+    if not (qa.question and qa.answer and all(step.description.strip() for step in qa.steps)):
+        return Refusal("empty", "the question, its answer or one of its steps has no text")
+    return None
+
+
 def length(pair: Pair) -> Refusal | None:
     """Nothing ran away: bounded question, answer and number of steps."""
     qa = pair.candidate.qa
@@ -223,7 +231,7 @@ def length(pair: Pair) -> Refusal | None:
     return None
 
 
-SCREENS: Final[tuple[Screen, ...]] = (vocabulary, length, leak, copy, boxes, calculation, choices)
+SCREENS: Final[tuple[Screen, ...]] = (empty, vocabulary, length, leak, copy, boxes, calculation, choices)
 
 
 def screen(pair: Pair, screens: Sequence[Screen] = SCREENS) -> Refusal | None:

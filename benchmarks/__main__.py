@@ -1,8 +1,13 @@
 """`python -m benchmarks`: the measurements by name."""
 
+import asyncio
+from pathlib import Path
+from typing import Any
+
 import click
 import orjson
 
+from . import caches as cache_scenario
 from . import lanes as lane_scenario
 from . import mix as mixing
 from . import soak as soaking
@@ -15,6 +20,7 @@ _PLAN = Plan()
 _MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
 _SOAK = soaking.Soak()
+_CACHES = cache_scenario.Scenario(endpoint="", model="")
 
 
 @click.group()
@@ -95,6 +101,20 @@ def _soak(ctx: click.Context, as_json: bool, **options: float) -> None:
 def _resume(samples: int) -> None:
     """How long a restart looks for its unfinished samples. Prints one JSON object."""
     click.echo(orjson.dumps(resume(samples)).decode())
+
+
+@benchmarks.command("caches")
+@click.option("--endpoint", required=True, metavar="URL", help="A vLLM that nobody else uses meanwhile.")
+@click.option("--model", required=True)
+@click.option("--seeds", default=_CACHES.seeds, show_default="the ten seeds", type=click.Path(path_type=Path))
+@click.option("--rounds", default=_CACHES.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--ablate", default=_CACHES.ablate, show_default=True, multiple=True, metavar="PART")
+@click.option("--policy", default=_CACHES.policy, show_default=True, help="Routing policy, as `evolve` takes it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _caches(as_json: bool, **options: Any) -> None:
+    """Image and prefix cache hits of a vLLM, in evolgraph's order of prompts and in the original's."""
+    found = asyncio.run(cache_scenario.caches(cache_scenario.Scenario(**options)))
+    click.echo(orjson.dumps(found).decode() if as_json else cache_scenario.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

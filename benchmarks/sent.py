@@ -1,10 +1,13 @@
 """The bodies of the requests whose replies a store holds, rebuilt from it, as a server names them at /stats."""
 
 import hashlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from evolgraph.agents.replies import EvolveReply, JudgeReply
+import orjson
+from evolgraph.agents.replies import EvolveReply, JudgeReply, asked
 from evolgraph.endpoints.chat import CallKey, ImagePart, Message, Part, TextPart
 from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.endpoints.fragments import Fragments
@@ -14,6 +17,8 @@ from evolgraph.samples.sample import Image
 from evolgraph.store import traces
 from evolgraph.store.connections import reading
 from evolgraph.store.runs import newest_run
+
+_ASKED: Final = re.compile(r"^```json (?:questions|pairs)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
 class Committed:
@@ -46,11 +51,18 @@ class Committed:
             step=call.step,
             role="judge" if judging else "evolver",
             messages=tuple(Message(turn["role"], tuple(map(_part, turn["parts"]))) for turn in call.messages),
-            reply=JudgeReply if judging else EvolveReply,
+            reply=asked(JudgeReply if judging else EvolveReply, _ids(call.messages)),
             seed=request_seed(seed, key, call.step),
         )
         made = await body(sent, call.model, self._endpoint.sampling(), self._fragments)
         return hashlib.blake2b(made.content, digest_size=16).hexdigest()
+
+
+def _ids(messages: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """The ids of the questions that a prompt asks about."""
+    texts = (part["text"] for part in messages[1]["parts"] if part["type"] == "text")
+    (rows,) = (found[1] for text in texts if (found := _ASKED.search(text)))
+    return tuple(row["id"] for row in orjson.loads(rows))
 
 
 def _part(part: dict[str, Any]) -> Part:

@@ -1,7 +1,7 @@
 """The ask loop that every kind of model shares: ledger, send, classify, record, one repair turn."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, Protocol
 
@@ -14,6 +14,9 @@ from .wire import Call, ledger_key, logical, request_seed
 
 LONGEST_QUOTE: Final = 16_000
 """Characters of a bad reply that its repair turn quotes."""
+
+
+Begin = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,8 @@ class Sender(Protocol):
         """Model alias and sampling parameters for `role`. Raises EndpointError when nothing serves it."""
         ...
 
-    async def send(self, call: Call, begin: Callable[[], None]) -> Sent:
-        """Make the call; `begin` is called at the moment a request goes out, and may raise to hold it back."""
+    async def send(self, call: Call, begin: Begin) -> Sent:
+        """Make the call; `begin` is awaited before each request goes out, and may raise to hold it back."""
         ...
 
 
@@ -103,11 +106,11 @@ class Asker:
             raise self._stopped
         return _Turn(parsed, reply.text, reply.usage, replayed=False)
 
-    def _begin(self, call: Call, known: Mapping[str, Any]) -> None:
+    async def _begin(self, call: Call, known: Mapping[str, Any]) -> None:
+        if self._ledger and not self._stopped:
+            await self._ledger.begin({"key": known["key"], "model": known["model"]} | _identity(call))
         if self._stopped:
             raise self._stopped
-        if self._ledger:
-            self._ledger.begin({"key": known["key"], "model": known["model"]} | _identity(call))
 
 
 def _parse(kind: str, text: str | None, detail: str, ask: Ask[T]) -> Parsed[T]:

@@ -140,8 +140,8 @@ class Ledger(Protocol):
         """The record of the call `key`, or None."""
         ...
 
-    def begin(self, call: Mapping[str, Any]) -> None:
-        """Note, without waiting, that the request of a call goes out now."""
+    async def begin(self, call: Mapping[str, Any]) -> None:
+        """Note that the request of a call goes out now; returns when that is committed."""
         ...
 
     async def record(self, call: Mapping[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
-from .asking import Asker, Sent
+from .asking import Asker, Begin, Sent
 from .chat import (
     Answer,
     Ask,
@@ -149,7 +149,7 @@ class Client:
         endpoint = self._pool.model(role)
         return endpoint.model, endpoint.sampling()
 
-    async def send(self, call: Call, begin: Callable[[], None]) -> Sent:
+    async def send(self, call: Call, begin: Begin) -> Sent:
         """Make a call, trying again as far as that can help; while every endpoint is down, it waits."""
         number, billed, lost = 0, 0, False
         while True:
@@ -170,7 +170,7 @@ class Client:
     def _admit(self) -> None:
         self.gate.admit(self.stats)
 
-    async def _attempt(self, lane: Lane, call: Call, begin: Callable[[], None], *, fresh: bool) -> Attempt:
+    async def _attempt(self, lane: Lane, call: Call, begin: Begin, *, fresh: bool) -> Attempt:
         if chat := self._chats.get(lane):
             spoken = await chat.spoken(call, lane.dialect)
             async with self._out(lane, spoken.size, begin):
@@ -189,18 +189,22 @@ class Client:
             lane.held.add(made.sent)
         return attempt
 
-    async def _post(self, lane: Lane, made: Body, begin: Callable[[], None], *, fresh: bool) -> Attempt:
+    async def _post(self, lane: Lane, made: Body, begin: Begin, *, fresh: bool) -> Attempt:
         """One request. A lost connection may have been closed while it was idle: `fresh` takes none of those."""
         async with self._out(lane, len(made.content), begin):
             return await post(self._single if fresh else self._kept, lane.endpoint, made.content)
 
     @asynccontextmanager
-    async def _out(self, lane: Lane, size: int, begin: Callable[[], None]) -> AsyncIterator[None]:
+    async def _out(self, lane: Lane, size: int, begin: Begin) -> AsyncIterator[None]:
         """Around every request: room for its bytes, the gate, and the counts."""
         async with lane.room.hold(size):
             self._admit()
-            begin()
-            self.stats.sent += 1
+            self.stats.sent += 1  # at once, so that no other request takes its place in a budget
+            try:
+                await begin()
+            except BaseException:
+                self.stats.sent -= 1
+                raise
             self.stats.in_flight += 1
             lane.counts.sent += 1
             lane.counts.bytes_sent += size

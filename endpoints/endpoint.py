@@ -40,6 +40,9 @@ class Endpoint:
     """Bytes of requests, images above all, that may be under way at once."""
     image_uuid: bool | None = None
     """Whether the server keeps images by a uuid, so that each is sent once; None: found out by asking it."""
+    send_seed: bool | None = None
+    """Whether requests carry a seed; None: yes, but not to vLLM, whose faster samplers know none and whose CPU build
+    dies of one when a prompt is read in pieces (RuntimeError: CPU Generator does not use offset)."""
     timeout_s: float = 120.0
     """Seconds for a whole request."""
     read_timeout_s: float | None = None

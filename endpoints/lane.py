@@ -88,7 +88,8 @@ class Lane:
     @property
     def dialect(self) -> Dialect:
         """How requests to it are written."""
-        return Dialect(uuids=self.held.trusted, held=self.held, schema_in_prompt=self.ignores_schema)
+        seeded = self.endpoint.send_seed is not False
+        return Dialect(self.held.trusted, self.held, schema_in_prompt=self.ignores_schema, seeded=seeded)
 
     @property
     def down(self) -> bool:

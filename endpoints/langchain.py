@@ -140,7 +140,7 @@ class ChatModel:
         if not self._structured:
             dialect = replace(dialect, schema_in_prompt=True)
         turns = [await self._turn(turn) for turn in spoken(call, dialect)]
-        return Spoken([message for message, _ in turns], self._options(call), sum(size for _, size in turns))
+        return Spoken([message for message, _ in turns], self._options(call, dialect), sum(size for _, size in turns))
 
     async def send(self, asked: Spoken) -> Attempt:
         """Sends a call once. Every failure comes back as an Attempt."""
@@ -161,13 +161,14 @@ class ChatModel:
             text = without_key(text.encode("utf-8", "surrogatepass"), secret).decode("utf-8", "surrogatepass")
         return text
 
-    def _options(self, call: Call) -> dict[str, Any]:
+    def _options(self, call: Call, dialect: Dialect) -> dict[str, Any]:
         if not self._structured:
             return {}
         # As extra fields: passed by name, the SDK would walk through the schema and parse the reply by itself.
         known = getattr(self._chat, "extra_body", None) or {}
         schema = orjson.loads(orjson.dumps(response_format(call.key.agent, call.reply)))
-        return {"extra_body": {**known, "response_format": schema, "seed": call.seed}}
+        seed = {"seed": call.seed} if dialect.seeded else {}
+        return {"extra_body": {**known, "response_format": schema, **seed}}
 
     async def _turn(self, turn: Message) -> tuple["BaseMessage", int]:
         from langchain_core.messages import AIMessage, HumanMessage, SystemMessage

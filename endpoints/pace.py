@@ -23,6 +23,11 @@ _WORTH: Final = 1.08
 _REST: Final = 16
 """Measurements between two climbs once one was not worth it."""
 _BACK: Final = 0.7
+_STRAIN: Final = 0.1
+"""The share of requests refused of late from which on it is the load: single ones happen for other reasons too."""
+_WEIGHT: Final = 0.05
+_RECOVERY: Final = 4
+"""Measurements after a refusal before the next climb."""
 
 
 class Pace:
@@ -37,6 +42,7 @@ class Pace:
         self._starting = True
         self._told = False
         self._seconds = 0.0
+        self._strain = 0.0
         self._lowered_at = -math.inf
         self._before, self._rate, self._rest = self._limit, 0.0, 0
         self._replies, self._since = 0, 0.0
@@ -48,11 +54,12 @@ class Pace:
 
     def refused(self, now: float) -> None:
         """The server said it is too busy, or did not answer in time. Counts once for all in flight together."""
-        if now - self._lowered_at >= self._seconds:
+        self._strain += _WEIGHT * (1 - self._strain)
+        if self._strain > _STRAIN and now - self._lowered_at >= self._seconds:
             self._lowered_at = now
             self._starting = False
             self._set(self._limit * _BACK)
-            self._rest = _REST
+            self._rest = _RECOVERY
 
     def told(self, running: float, waiting: float, in_flight: int) -> None:
         """The server told what it runs and what waits; `in_flight` is how much of that is ours."""
@@ -71,6 +78,7 @@ class Pace:
 
     def replied(self, seconds: float, in_flight: int, now: float) -> None:
         """A reply came after `seconds`, while `in_flight` requests were under way."""
+        self._strain -= _WEIGHT * self._strain
         self._seconds = seconds if self._seconds == 0 else 0.9 * self._seconds + 0.1 * seconds
         if in_flight < 0.9 * self.limit or (self._told and not self._starting):
             return

@@ -35,9 +35,12 @@ async def probe(endpoint: Endpoint) -> Endpoint:
     if not {endpoint.model, f"{endpoint.model}:latest"} & served.keys():
         known = one_line(", ".join(served)) or "none"
         raise _error(endpoint, f"does not serve the model {endpoint.model}", f"served: {known}", "not-found")
-    if endpoint.image_uuid is None:
-        return replace(endpoint, image_uuid=served.get(endpoint.model) == "vllm")
-    return endpoint
+    vllm = served.get(endpoint.model) == "vllm"
+    return replace(
+        endpoint,
+        image_uuid=vllm if endpoint.image_uuid is None else endpoint.image_uuid,
+        send_seed=not vllm if endpoint.send_seed is None else endpoint.send_seed,
+    )
 
 
 async def _models(endpoint: Endpoint) -> tuple[int, bytes]:

@@ -16,14 +16,14 @@ def strict_schema(reply: type[BaseModel]) -> dict[str, Any]:
     return _strict(reply.model_json_schema())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def response_format(name: str, reply: type[BaseModel]) -> orjson.Fragment:
     """The request's `response_format` for `reply`, ready to be spliced in."""
     schema = {"name": re.sub(r"[^A-Za-z0-9_-]", "-", name)[:64], "schema": strict_schema(reply), "strict": True}
     return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": schema}))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def schema_text(reply: type[BaseModel]) -> str:
     """What tells a model the shape of its reply when its server does not enforce one."""
     schema = orjson.dumps(strict_schema(reply)).decode()

@@ -65,6 +65,8 @@ class Dialect:
     held: Container[str] = ()
     schema_in_prompt: bool = False
     """The reply's schema stands in the prompt too: the server does not enforce it."""
+    seeded: bool = True
+    """The request carries its seed."""
 
 
 PLAIN = Dialect()
@@ -107,7 +109,7 @@ async def body(
         "model": model,
         "messages": [{"role": turn.role, "content": await content(turn)} for turn in spoken(call, dialect)],
         "response_format": response_format(call.key.agent, call.reply),
-        "seed": call.seed,
+        **({"seed": call.seed} if dialect.seeded else {}),
         **sampling,
     }
     return Body(orjson.dumps(request), tuple(sent), tuple(left_out))

@@ -49,7 +49,7 @@ from .state import State, initial, reopened, rows
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-GRACE_S: Final = 9.0
+GRACE_S: Final = 8.0
 """Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
 Graph = CompiledStateGraph[State, None, State, State]
 Waiting = asyncio.Queue[tuple[int, Sample] | None]

@@ -97,10 +97,13 @@ class Ledger:
         await self._store.writer.write([*statements, (_RECORD, values), ended])
         self._remember(new)
 
-    def begin(self, call: Mapping[str, Any]) -> None:
-        """Notes that the request of `call` goes out now; until its end is recorded, it may be billed in vain."""
+    async def begin(self, call: Mapping[str, Any]) -> None:
+        """Notes that the request of `call` goes out now; until its end is recorded, it may be billed in vain.
+
+        Returns when that is committed, so that no kill can hide a request. Raises StoreError.
+        """
         values = (self._run, *[call[name] for name in _SENDING[1:-1]], time.time_ns())
-        self._store.writer.post([(_BEGIN, values)])
+        await self._store.writer.write([(_BEGIN, values)])
 
     async def cut_off(self) -> None:
         """Puts the calls on record that went out and whose end nobody saw: kind `cut-off`, maybe billed."""

@@ -27,7 +27,6 @@ _JSON = (dict, list, tuple)
 class _Job(NamedTuple):
     statements: Sequence[Statement]
     done: asyncio.Future[None]
-    posted: bool = False
 
 
 class Writer:
@@ -46,7 +45,6 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closed = False
-        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="evolgraph-writer", daemon=True)
         self._thread.start()
 
@@ -65,28 +63,10 @@ class Writer:
         if self._closed:
             self._slots.release()
             raise StoreError("the store is closed", where=self._where, kind="closed")
-        if self._failure:
-            self._slots.release()
-            raise self._failure
         done = self._loop.create_future()
         self._waiting += 1
         self._jobs.put(_Job(statements, done))
         await done
-
-    def post(self, statements: Sequence[Statement]) -> None:
-        """Has `statements` committed soon, in one transaction, without waiting for it.
-
-        Keeps no count of its own: whoever posts bounds it. A failure is raised by the next `write`; after `close`
-        nothing is taken.
-        """
-        if not self._closed:
-            done = self._loop.create_future()
-            done.add_done_callback(self._keep_failure)
-            self._waiting += 1
-            self._jobs.put(_Job(statements, done, posted=True))
-
-    def _keep_failure(self, done: asyncio.Future[None]) -> None:
-        self._failure = self._failure or done.exception()
 
     async def insert(self, rows: Rows) -> None:
         """Inserts `rows` in one transaction; a row whose natural key is there already is left as it was."""
@@ -149,7 +129,7 @@ class Writer:
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
-            for statements, *_ in jobs:
+            for statements, _ in jobs:
                 for sql, values in statements:
                     if type(values) is list:
                         db.executemany(sql, values)
@@ -162,10 +142,9 @@ class Writer:
             raise
 
     def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[StoreError | None]) -> None:
-        for (_, done, posted), error in zip(jobs, outcomes, strict=True):
+        for (_, done), error in zip(jobs, outcomes, strict=True):
             self._waiting -= 1
-            if not posted:
-                self._slots.release()
+            self._slots.release()
             if done.done():  # its caller was cancelled
                 continue
             if error is None:

@@ -7,7 +7,7 @@ from evolgraph.agents.judge import Judge
 from evolgraph.agents.perception import Perception
 from evolgraph.agents.reasoning import Reasoning
 from evolgraph.agents.registry import directions
-from evolgraph.agents.replies import EvolvedQA, EvolveReply, JudgeReply
+from evolgraph.agents.replies import EvolvedQA, EvolveReply, JudgeReply, asked
 from evolgraph.agents.screen import Candidate, Pair
 from evolgraph.endpoints.chat import Ask, ImagePart, TextPart
 from evolgraph.prompts.library import Library
@@ -53,7 +53,7 @@ async def test_one_call_brings_candidates_for_all_heads() -> None:
     assert (result.failure, result.tokens) == (None, 110)
     ask = model.asks[0]
     assert (ask.key.sample, ask.key.round, ask.key.agent, ask.key.take) == ("table", 2, "reasoning", 3)
-    assert (ask.role, ask.reply) == ("evolver", EvolveReply)
+    assert (ask.role, ask.reply) == ("evolver", asked(EvolveReply, ("q0", "q1")))
 
 
 async def test_a_reply_without_any_known_id_is_repaired() -> None:

@@ -130,6 +130,9 @@ LENGTHS = [
     (changed(answer="y" * (MAX_ANSWER + 1)), "length"),
     (changed(steps=(Step(description="Look."),) * MAX_STEPS), "passed"),
     (changed(steps=(Step(description="Look."),) * (MAX_STEPS + 1)), "length"),
+    (changed(question=""), "empty"),
+    (changed(answer=""), "empty"),
+    (changed(steps=(Step(description=" "),)), "empty"),
 ]
 
 

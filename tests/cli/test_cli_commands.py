@@ -190,7 +190,7 @@ def test_a_second_interrupt_stops_at_once(home: Path) -> None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
         assert child.stderr
-        assert child.stderr.readline().startswith("Stopping: calls in flight have 9 s")
+        assert child.stderr.readline().startswith("Stopping: calls in flight have 8 s")
         child.send_signal(signal.SIGINT)
         err = child.communicate(timeout=5)[1]
     serving.terminate()

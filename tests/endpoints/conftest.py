@@ -134,7 +134,7 @@ class Book:
     async def find(self, key: str) -> Mapping[str, Any] | None:
         return self.calls.get(key)
 
-    def begin(self, call: Mapping[str, Any]) -> None:
+    async def begin(self, call: Mapping[str, Any]) -> None:
         self.begun.append(call["key"])
 
     async def record(self, call: Mapping[str, Any]) -> None:

@@ -40,6 +40,12 @@ def configured(server: Scripted, book: Book | None = None, **changes: Any) -> Cl
     return client_of(server.endpoint(provider="openai", **changes), book=book)
 
 
+async def test_a_seed_is_left_out_for_servers_that_take_none(server: Scripted) -> None:
+    async with configured(server, send_seed=False) as client:
+        await client.ask(make_ask())
+    assert "seed" not in server.bodies[0]
+
+
 @pytest.mark.parametrize("make", [scripted, configured])
 async def test_a_chat_model_answers_repairs_and_replays(make: Any, server: Scripted, book: Book) -> None:
     server.steps = [says("no idea")]
@@ -194,6 +200,16 @@ class Noting(GenericFakeChatModel):
         return super()._generate(messages, *rest, **named)
 
 
+class Failing:
+    """Has nothing but lost connections."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        raise ConnectionResetError("reset by peer")
+
+
 async def test_a_model_without_response_format_is_told_the_schema() -> None:
     chat = Noting(messages=iter([AIMessage(GOOD)]), seen=[])
     async with client_of(ChatEndpoint(chat=chat, model="other")) as client:
@@ -205,10 +221,7 @@ async def test_a_model_without_response_format_is_told_the_schema() -> None:
 
 @pytest.mark.parametrize(("max_retries", "requests"), [(0, 3), (2, 1)])
 async def test_a_model_that_retries_by_itself_is_not_asked_again(max_retries: int, requests: int) -> None:
-    def fails() -> Any:
-        raise ConnectionResetError("reset by peer")
-
-    chat = Noting(messages=iter(fails, None), max_retries=max_retries, seen=[])
+    chat = Noting(messages=Failing(), max_retries=max_retries, seen=[])
     async with client_of(ChatEndpoint(chat=chat)) as client:
         answer = await client.ask(make_ask())
     assert (answer.kind, len(chat.seen)) == ("unreachable", requests)

@@ -245,6 +245,18 @@ async def test_a_probe_finds_what_would_stop_a_run(server: Scripted) -> None:
         await probe(server.endpoint())
 
 
+async def test_vllm_is_asked_without_a_seed_and_others_with_one(server: Scripted) -> None:
+    async with make_client(server) as client:
+        await client.ask(make_ask())
+    server.models = sends('{"data": [{"id": "toy", "owned_by": "vllm"}]}')
+    probed = await probe(server.endpoint())
+    assert (probed.send_seed, probed.image_uuid) == (False, True)
+    async with make_client(server, send_seed=probed.send_seed) as client:
+        await client.ask(make_ask())
+    assert ["seed" in body for body in server.bodies] == [True, False]
+    assert (await probe(server.endpoint(send_seed=True))).send_seed is True, "what the user says counts"
+
+
 async def test_a_probe_of_nothing_names_the_address_and_the_remedy() -> None:
     async with serving(Scripted()) as gone:
         pass

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from evolgraph.agents.replies import EvolveReply, JudgeReply
+from evolgraph.agents.replies import EvolveReply, JudgeReply, asked
 from evolgraph.endpoints.client import Endpoint
 from evolgraph.endpoints.errors import EndpointError
 from evolgraph.endpoints.schemas import strict_schema
@@ -32,7 +32,10 @@ def test_settings_that_cannot_work_are_refused_in_one_line(settings: dict[str, A
     assert "hunter22" not in f"{caught.value!r} {caught.value} {caught.value.where}"
 
 
-@pytest.mark.parametrize("reply", [EvolveReply, JudgeReply])
+EVOLVED = asked(EvolveReply, ("q0", 'the "second"'))
+
+
+@pytest.mark.parametrize("reply", [EVOLVED, asked(JudgeReply, ("q0",))])
 def test_schemas_keep_to_what_every_server_enforces(reply: type) -> None:
     def walk(node: object) -> None:
         if isinstance(node, dict):
@@ -50,11 +53,25 @@ def test_schemas_keep_to_what_every_server_enforces(reply: type) -> None:
 
 
 def test_a_box_is_an_array_of_four_fractions() -> None:
-    box = strict_schema(EvolveReply)["$defs"]["ProposedBox"]["properties"]["bbox"]
+    box = strict_schema(EVOLVED)["$defs"]["ProposedBox"]["properties"]["bbox"]
     assert box == {
         "type": "array",
         "items": {"type": "number", "minimum": 0.0, "maximum": 1.0},
         "minItems": 4,
         "maxItems": 4,
     }
-    assert "proposed_boxes" in strict_schema(EvolveReply)["$defs"]["EvolvedQA"]["required"]
+    assert "proposed_boxes" in strict_schema(EVOLVED)["$defs"]["EvolvedQA"]["required"]
+
+
+def test_a_schema_asks_for_exactly_one_row_for_each_id() -> None:
+    rows = strict_schema(EVOLVED)["properties"]["evolved"]
+    assert (rows["type"], rows["required"], rows["additionalProperties"]) == ("object", ["q0", 'the "second"'], False)
+    assert "id" not in strict_schema(EVOLVED)["$defs"]["EvolvedQA"]["properties"]
+
+
+def test_rows_are_read_by_their_keys_and_from_a_list() -> None:
+    row = {"objects": [], "skills": [], "form": "open", "question": "?", "steps": [], "answer": "!"}
+    by_key = EVOLVED.model_validate({"evolved": {"q0": row, "other": row | {"id": "q0"}}})
+    assert [qa.id for qa in by_key.evolved] == ["q0", "other"], "the key counts, whatever the row says"
+    listed = EVOLVED.model_validate({"evolved": [row | {"id": "q0"}, row | {"id": "other"}]})
+    assert listed == by_key

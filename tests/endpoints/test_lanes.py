@@ -128,6 +128,18 @@ def test_a_limit_settles_just_above_what_the_server_runs(capacity: int) -> None:
     assert max(settled) <= capacity + max(3, 0.4 * capacity), "with a short queue"
 
 
+def test_a_few_refusals_among_many_replies_do_not_strangle_an_endpoint() -> None:
+    pace, now = Pace(), 0.0
+    for number in range(20_000):
+        flight = pace.limit
+        now += 1 / min(flight, 64)
+        if number % 25:
+            pace.replied(1.0, flight, now)
+        else:
+            pace.refused(now)
+    assert pace.limit >= 48
+
+
 def test_a_limit_does_not_grow_beyond_what_is_used() -> None:
     pace = Pace()
     for _ in range(100):

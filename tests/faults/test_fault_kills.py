@@ -78,7 +78,7 @@ async def test_a_kill_beside_a_commit_loses_and_repeats_nothing(forks: Forks, tm
     """F25: each side of each commit, a few times."""
     async with starts(forks, tmp_path) as at:
         killed = Killed(at, await undisturbed(at))
-        for point in COMMITS:
+        for point in ("put", "reply", "transaction"):
             for side in SIDES:
                 await killed.until(killed.kills + QUICK, point, side, random.Random(point))
         await killed.done()
@@ -97,17 +97,24 @@ async def test_many_kills_beside_a_commit_lose_and_repeat_nothing(
         await killed.done()
 
 
-async def test_a_kill_before_the_first_checkpoint_runs_the_sample_again(forks: Forks, tmp_path: Path) -> None:
+EARLY = [(point, side) for point in ("transaction", "run", "session", "put") for side in SIDES]
+
+
+@pytest.mark.parametrize(
+    "points", [[("run", "after"), ("put", "before")], pytest.param(EARLY, marks=pytest.mark.faults)]
+)
+async def test_a_kill_before_the_first_checkpoint_runs_the_sample_again(
+    forks: Forks, tmp_path: Path, points: list[tuple[str, str]]
+) -> None:
     """F26."""
     async with starts(forks, tmp_path) as at:
         expected = await undisturbed(at)
-        for number, point in enumerate(["run", "put"]):
-            for side in SIDES:
-                store = tmp_path / f"{number}-{side}.db"
-                assert (await at.start(store, point=point, side=side)).code == KILLED
-                assert at.model.asked == []
-                assert (await at.start(store)).code == 0
-                assert records(store) == expected
+        for point, side in points:
+            store = tmp_path / f"{point}-{side}.db"
+            assert (await at.start(store, point=point, side=side)).code == KILLED
+            assert at.model.asked == []
+            assert (await at.start(store)).code == 0
+            assert records(store) == expected
 
 
 async def test_a_kill_while_the_results_are_written_leaves_whole_lines(forks: Forks, tmp_path: Path) -> None:

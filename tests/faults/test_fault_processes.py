@@ -21,6 +21,7 @@ from ..cli.conftest import clean_environment
 from ..conftest import SEEDS
 from .conftest import KEY_ENV, SENTINEL, serving, stats
 
+pytestmark = pytest.mark.faults
 LINE = "import sys; from evolgraph.cli.main import main; main()"
 TALKATIVE = f"import logging; logging.basicConfig(level='DEBUG'); {LINE}"
 PLUGIN = """
@@ -83,19 +84,12 @@ def is_flushed(folder: Path) -> bool:
     return bool(last) and not list(examine(folder / "run.db"))
 
 
-STOPS = [
-    pytest.param(signal.SIGTERM, "slow", id="SIGTERM"),
-    pytest.param(signal.SIGINT, "slow", id="SIGINT", marks=pytest.mark.faults),
-    pytest.param(signal.SIGINT, "hang", id="SIGINT, hanging", marks=pytest.mark.faults),
-    pytest.param(signal.SIGTERM, "hang", id="SIGTERM, hanging", marks=pytest.mark.faults),
-]
-
-
-@pytest.mark.parametrize(("number", "server"), STOPS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("server", ["slow", "hang"])
 async def test_a_stop_ends_in_time_without_a_warning(tmp_path: Path, number: signal.Signals, server: str) -> None:
     """F27."""
     options = faults("hang:1") if server == "hang" else faults(latency_ms=400)
-    async with serving(options) as url, evolving(tmp_path, url, python=["-W", "error", "-X", "dev"]) as run:
+    async with serving(options) as url, evolving(tmp_path, url, python=["-W", "error"]) as run:
         await run.until_in_flight(4)
         told = time.monotonic()
         run.process.send_signal(number)
@@ -111,11 +105,10 @@ async def test_a_stop_ends_in_time_without_a_warning(tmp_path: Path, number: sig
         assert (code, json.loads(out)["pending"]) == (0, 0)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_second_signal_stops_at_once(tmp_path: Path, number: signal.Signals) -> None:
     """F27."""
-    async with serving(faults("hang:1")) as url, evolving(tmp_path, url, python=["-W", "error", "-X", "dev"]) as run:
+    async with serving(faults("hang:1")) as url, evolving(tmp_path, url, python=["-W", "error"]) as run:
         await run.until_in_flight(4)
         run.process.send_signal(number)
         await asyncio.sleep(0.5)
@@ -178,12 +171,9 @@ SECRETS = {
     "a broken plugin": ((), ("--policy", "broken"), {"PYTHONPATH": "plugins"}, 1),
     "a broken plugin, debug": ((), ("--policy", "broken"), {**DEBUG, "PYTHONPATH": "plugins"}, 1),
 }
-QUICK_SECRETS = ("401, debug",)
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK_SECRETS, *(pytest.param(one, marks=pytest.mark.faults, id=f"{one} (all)") for one in SECRETS)]
-)
+@pytest.mark.parametrize("name", SECRETS)
 async def test_the_key_is_found_nowhere(tmp_path: Path, name: str) -> None:
     """F37: files, tables, output and logs, after a 401, a crash and with all debugging on."""
     named, words, more, code = SECRETS[name]
