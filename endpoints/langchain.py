@@ -52,7 +52,7 @@ class ChatEndpoint(Endpoint):
 
     def __post_init__(self) -> None:
         chat = self.chat
-        known = {name: value for name in SHAPING if (value := getattr(chat, name, None))}
+        known = {name: value for name in SHAPING if (value := getattr(chat, name, None)) not in (None, {}, [])}
         extra = known.pop("model_kwargs", {}) | known.pop("extra_body", {})
         name = self.model or str(getattr(chat, "model_name", None) or getattr(chat, "model", None) or chat._llm_type)
         values = {
