@@ -45,7 +45,8 @@ def serve(
     Standard output gets one JSON line with its URL; Ctrl-C stops it. /stats beside the URL's /v1 tells what was asked.
 
     Kinds of faults: a status from 400 to 599 (VALUE: Retry-After), hang (VALUE: seconds), stall, reset-early,
-    reset-late, close, html, flood, empty, null, truncated, mislabelled, refusal, filtered, bad-schema, no-usage.
+    reset-late, close, html, flood, empty, null, truncated, truncated-thinking, mislabelled, refusal, filtered,
+    bad-schema, no-usage.
     """
     from ..endpoints.builtin.__main__ import run
     from ..endpoints.builtin.faults import parse_fault

@@ -69,6 +69,8 @@ class Usage:
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    """Those of the completion tokens that were spent on thinking."""
 
     @property
     def total(self) -> int | None:
@@ -80,6 +82,7 @@ class Usage:
             _sum(self.prompt_tokens, other.prompt_tokens),
             _sum(self.cached_tokens, other.cached_tokens),
             _sum(self.completion_tokens, other.completion_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
         )
 
 

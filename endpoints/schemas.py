@@ -23,6 +23,16 @@ def response_format(name: str, reply: type[BaseModel]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": schema}))
 
 
+@lru_cache(maxsize=64)
+def schema_text(reply: type[BaseModel]) -> str:
+    """What a prompt says about the form of its reply, for servers that do not enforce a `response_format`."""
+    schema = orjson.dumps(strict_schema(reply)).decode()
+    return (
+        "Reply with one JSON object and nothing else: no words before or after it, no code fence. It has every property"
+        f" that this JSON schema names, and no other:\n{schema}"
+    )
+
+
 def _strict(node: Any) -> Any:
     if isinstance(node, list):
         return [_strict(item) for item in node]
