@@ -25,7 +25,7 @@ _TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOT
 _DECODER: Final = json.JSONDecoder(strict=False)
 _MOST_OBJECTS: Final = 16
 _RANKS: Final = ("not-json", "schema", "check", "ok")
-"""Of several objects in a reply the one that comes furthest counts, and of equals the last: models correct themselves."""
+"""Of several objects in a reply the one that comes furthest counts; of equals the last: models correct themselves."""
 
 
 @dataclass(frozen=True, slots=True)
