@@ -3,11 +3,18 @@
 import click
 import orjson
 
+from . import lanes as lane_scenario
+from . import mix as mixing
+from . import soak as soaking
 from .kills import Plan, kills, shown
+from .resume import resume
 from .throughput import Workload, table, throughput
 
 _NEW = Workload()
 _PLAN = Plan()
+_MIX = mixing.Plan()
+_LANES = lane_scenario.Plan()
+_SOAK = soaking.Soak()
 
 
 @click.group()
@@ -41,6 +48,53 @@ def _kills(ctx: click.Context, as_json: bool, **options: float) -> None:
     found = kills(Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else shown(found))
     ctx.exit(0 if found["sound"] else 1)
+
+
+@benchmarks.command("lanes")
+@click.option("--latency-ms", default=_LANES.latency_ms, show_default=True, type=click.FloatRange(1))
+@click.option("--warm-up-s", default=_LANES.warm_up_s, show_default=True, type=click.FloatRange(0))
+@click.option("--measured-s", default=_LANES.measured_s, show_default=True, type=click.FloatRange(1))
+@click.option("--samples", default=_LANES.samples, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _lanes(as_json: bool, **options: float) -> None:
+    """How busy four servers of unlike capacity are kept, and what the death of one does."""
+    found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
+
+
+@benchmarks.command("mix")
+@click.option("--samples", default=_MIX.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_MIX.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--share", default=_MIX.share, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--seed", default=_MIX.seed, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _mix(ctx: click.Context, as_json: bool, **options: float) -> None:
+    """A run whose requests meet faults of every kind: all samples are settled, with the right reasons. Else exit 1."""
+    found = mixing.mix(mixing.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else mixing.shown(found))
+    ctx.exit(0 if found["sound"] else 1)
+
+
+@benchmarks.command("soak")
+@click.option("--minutes", default=_SOAK.minutes, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--rounds", default=_SOAK.rounds, show_default=True, type=click.IntRange(1, 7))
+@click.option("--latency-ms", default=_SOAK.latency_ms, show_default=True, type=click.FloatRange(1))
+@click.option("--slots", default=_SOAK.slots, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _soak(ctx: click.Context, as_json: bool, **options: float) -> None:
+    """One evolution for minutes: memory, open files and store stay flat. Exit code 1 if not."""
+    found = soaking.soak(soaking.Soak(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else soaking.shown(found))
+    ctx.exit(0 if found["flat"] else 1)
+
+
+@benchmarks.command("resume")
+@click.option("--samples", default=100_000, show_default=True, type=click.IntRange(1))
+def _resume(samples: int) -> None:
+    """How long a restart looks for its unfinished samples. Prints one JSON object."""
+    click.echo(orjson.dumps(resume(samples)).decode())
 
 
 benchmarks(prog_name="python -m benchmarks")

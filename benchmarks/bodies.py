@@ -35,7 +35,8 @@ class _Recorder:
 
     async def ask(self, ask: Ask[Any]) -> Answer[Any]:
         call = Call(ask.key, 0, ask.role, ask.messages, ask.reply, seed=1)
-        self.bodies.append(await body(call, "mock", self._endpoint.sampling(), Fragments(_Gap())))
+        made = await body(call, "mock", self._endpoint.sampling(), Fragments(_Gap()))
+        self.bodies.append(made.content)
         return Answer(None, "empty", "", 1, 0, Usage())
 
 

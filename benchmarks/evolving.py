@@ -40,8 +40,9 @@ def main() -> None:
     parser = options("benchmarks.evolving", __doc__)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--seconds", type=float, help="stop then")
     given = parser.parse_args()
-    settings = Settings(rounds=given.rounds, target=TARGET, concurrency=given.concurrency)
+    settings = Settings(rounds=given.rounds, target=TARGET, concurrency=given.concurrency, budget_seconds=given.seconds)
     with Path(os.devnull).open("w") as nowhere:
         out = Console(file=nowhere, force_terminal=True)
         found = uvloop.run(measure(given.url, given.seeds, given.store, settings, out))

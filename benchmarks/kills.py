@@ -12,25 +12,21 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.samples.drawn import draw
 from evolgraph.store.check import examine
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 
-from .processes import ROOT
+from .processes import ROOT, embedded, server_stats
 from .sent import Committed
 
-_WAIT_S: Final = 30.0
 _AT_START: Final = 0.15
 """The share of kills that fall into a start, before its first request."""
 
@@ -58,6 +54,9 @@ class Tally:
     repeated_committed: int = 0
     different_exports: int = 0
     requests: int = 0
+    maybe_billed: int = 0
+    undisturbed_s: float = 0.0
+    repeated_s: float = 0.0
     in_flight: list[int] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -70,44 +69,27 @@ def kills(plan: Plan) -> dict[str, Any]:
         folder = Path(name)
         for _ in draw(plan.samples, plan.seed, folder):
             pass
-        with _model(plan.latency_ms) as url:
+        with embedded("--latency-ms", str(plan.latency_ms)) as url:
             started = time.monotonic()
-            expected = _undisturbed(plan, folder, url)
-            seconds = time.monotonic() - started
-        while tally.kills < plan.kills:
-            with _model(plan.latency_ms) as url:
-                _Killed(plan, folder, url, tally, seconds).run(expected)
-    return _figures(plan, tally, seconds)
+            expected = _undisturbed(plan, folder / "undisturbed.db", url)
+            tally.undisturbed_s = time.monotonic() - started
+            # The model remembers its replies now: how long the work takes from here on tells when to kill.
+            started = time.monotonic()
+            _undisturbed(plan, folder / "again.db", url)
+            tally.repeated_s = time.monotonic() - started
+            while tally.kills < plan.kills:
+                _Killed(plan, folder, url, tally).run(expected)
+    return _figures(plan, tally)
 
 
-def _figures(plan: Plan, tally: Tally, seconds: float) -> dict[str, Any]:
+def _figures(plan: Plan, tally: Tally) -> dict[str, Any]:
     lists = {"in_flight": tally.in_flight, "repeats": tally.repeats}
     found = {name: value for name, value in asdict(tally).items() if name not in lists}
     found |= {"problems": len(tally.problems), "first_problems": tally.problems[:5]}
     wrong = ("lost", "settled_twice", "settled_again", "repeated_committed", "different_exports", "problems")
     sums = {f"{name}_{how.__name__}": how(given) for name, given in lists.items() for how in (sum, max)}
     sound = not any(found[name] for name in wrong)
-    times = {"undisturbed_s": round(seconds, 2), "sound": sound}
-    return {"scenario": "kills", **asdict(plan), **found, **sums, **times, **lists}
-
-
-@contextmanager
-def _model(latency_ms: float) -> Iterator[str]:
-    """The embedded model for the block; gives its base URL."""
-    module = "evolgraph.endpoints.builtin"
-    command = [sys.executable, "-m", module, "--exit-with-stdin", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
-        try:
-            yield orjson.loads(process.stdout.readline())["url"]
-        finally:
-            process.stdin.close()
-            process.wait(_WAIT_S)
-
-
-def _stats(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats?full=1", timeout=_WAIT_S) as response:
-        return orjson.loads(response.read())
+    return {"scenario": "kills", **asdict(plan), **found, **sums, "sound": sound, **lists}
 
 
 def _command(plan: Plan, folder: Path, url: str, store: Path) -> list[str]:
@@ -122,9 +104,15 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def _undisturbed(plan: Plan, folder: Path, url: str) -> bytes:
-    store = folder / "undisturbed.db"
-    _ended(_start(_command(plan, folder, url, store)))
+def _bodies(url: str) -> Counter[str]:
+    """How often each body arrived, once all that was in flight is over."""
+    while (stats := server_stats(url))["in_flight"]:
+        time.sleep(0.02)
+    return Counter({row["body"]: row["seen"] for row in stats["bodies"]})
+
+
+def _undisturbed(plan: Plan, store: Path, url: str) -> bytes:
+    _ended(_start(_command(plan, store.parent, url, store)))
     return store.with_suffix(".jsonl").read_bytes()
 
 
@@ -137,15 +125,17 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 class _Killed:
     """One run that is killed until it is done, or until there were enough kills."""
 
-    def __init__(self, plan: Plan, folder: Path, url: str, tally: Tally, seconds: float) -> None:
+    def __init__(self, plan: Plan, folder: Path, url: str, tally: Tally) -> None:
         self.plan, self.url, self.tally = plan, url, tally
         self.rng = random.Random(f"{plan.seed} {tally.runs}")
         self.store = folder / f"killed-{tally.runs}.db"
         self.command = _command(plan, folder, url, self.store)
         self.committed = Committed(self.store, folder, Endpoint(url=url, model="builtin"))
         # So that the work left lasts for the kills that are left, or a good many of them.
-        self.longest = 1.6 * seconds / min(plan.kills, 25)
-        self.seen: Counter[str] = Counter()
+        self.longest = 1.6 * tally.repeated_s / min(plan.kills, 25)
+        self.seen = _bodies(url)
+        self.before = self.seen.total()
+        self.known = set[str]()
         self.held: set[str] = set()
         self.ends: dict[str, int] = {}
 
@@ -158,7 +148,9 @@ class _Killed:
             self._look(first)
         _ended(_start(self.command))
         self._look(first, killed=False)
-        self.tally.requests += self.seen.total()
+        self.tally.requests += self.seen.total() - self.before
+        with reading(self.store) as db:
+            self.tally.maybe_billed += int(db.execute("SELECT total(maybe_billed) FROM calls").fetchone()[0])
         self.tally.different_exports += self.store.with_suffix(".jsonl").read_bytes() != expected
         self.tally.lost += self.plan.samples - len(self.ends)
 
@@ -168,7 +160,7 @@ class _Killed:
             delay = self.rng.uniform(0, 1.5)
         else:
             before = self.seen.total()
-            while _stats(self.url)["requests"] == before and process.poll() is None:
+            while server_stats(self.url)["requests"] == before and process.poll() is None:
                 time.sleep(0.02)
             delay = self.rng.uniform(0, self.longest)
         try:
@@ -180,22 +172,17 @@ class _Killed:
 
     def _look(self, first: int, *, killed: bool = True) -> None:
         """Compares what the server saw since the last look with what the store held then and holds now."""
-        seen = self._seen()
+        seen = _bodies(self.url)
         new = seen - self.seen
         self.tally.repeated_committed += sum(new[body] for body in self.held)
         if len(self.tally.repeats) > first:
-            self.tally.repeats[-1] += sum(count - (body not in self.seen) for body, count in new.items())
+            self.tally.repeats[-1] += sum(count - (body not in self.known) for body, count in new.items())
         self.held, self.seen = self._held(), seen
+        self.known |= new.keys()
         if killed:
             self.tally.in_flight.append(sum(count for body, count in new.items() if body not in self.held))
             self.tally.repeats.append(0)
         self._settled()
-
-    def _seen(self) -> Counter[str]:
-        """How often each body arrived, once all that was in flight is over."""
-        while (stats := _stats(self.url))["in_flight"]:
-            time.sleep(0.02)
-        return Counter({row["body"]: row["seen"] for row in stats["bodies"]})
 
     def _held(self) -> set[str]:
         try:
@@ -227,6 +214,7 @@ _ROWS: Final = (
     ("in flight at the kills", "{in_flight_sum} (at most {in_flight_max})"),
     ("repeated after the kills", "{repeats_sum} (at most {repeats_max})"),
     ("repeats of committed replies", "{repeated_committed}"),
+    ("on record as maybe billed", "{maybe_billed}"),
     ("runs with other results", "{different_exports}"),
     ("problems by trace check", "{problems}"),
 )

@@ -12,13 +12,14 @@ import orjson
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _EXIT_S: Final = 10.0
+_ANSWER_S: Final = 30.0
 
 
 @contextmanager
 def mock(slots: int, latency_ms: float) -> Iterator[str]:
     """A mock endpoint for the block; gives its base URL."""
-    command = _command("benchmarks.mock", slots=slots, latency_ms=latency_ms)
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    words = command("benchmarks.mock", slots=slots, latency_ms=latency_ms)
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin and process.stdout
         try:
             yield orjson.loads(process.stdout.readline())["url"]
@@ -27,18 +28,32 @@ def mock(slots: int, latency_ms: float) -> Iterator[str]:
             process.wait(_EXIT_S)
 
 
-def mock_stats(url: str) -> dict[str, float]:
-    """The counters of the mock at `url`."""
-    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats", timeout=_EXIT_S) as response:
+@contextmanager
+def embedded(*options: str) -> Iterator[str]:
+    """The embedded model for the block, which remembers its replies; gives its base URL."""
+    words = [sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        try:
+            yield orjson.loads(process.stdout.readline())["url"]
+        finally:
+            process.stdin.close()
+            process.wait(_ANSWER_S)
+
+
+def server_stats(url: str) -> dict[str, Any]:
+    """The counters of the server at `url`; an embedded model's with the bodies that it saw."""
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats?full=1", timeout=_ANSWER_S) as response:
         return orjson.loads(response.read())
 
 
 def measured(module: str, **options: Any) -> dict[str, Any]:
     """Runs `module` with `options` to its end; gives the JSON object it prints. Raises CalledProcessError."""
-    done = subprocess.run(_command(module, **options), cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command(module, **options), cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return orjson.loads(done.stdout)
 
 
-def _command(module: str, **options: Any) -> list[str]:
+def command(module: str, **options: Any) -> list[str]:
+    """The words that run `module` with `options`."""
     given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items()]
     return [sys.executable, "-m", module, *(word for option in given for word in option)]

@@ -49,8 +49,8 @@ class Committed:
             reply=JudgeReply if judging else EvolveReply,
             seed=request_seed(seed, key, call.step),
         )
-        content = await body(sent, call.model, self._endpoint.sampling(), self._fragments)
-        return hashlib.blake2b(content, digest_size=16).hexdigest()
+        made = await body(sent, call.model, self._endpoint.sampling(), self._fragments)
+        return hashlib.blake2b(made.content, digest_size=16).hexdigest()
 
 
 def _part(part: dict[str, Any]) -> Part:

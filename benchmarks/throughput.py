@@ -10,7 +10,7 @@ from typing import Any
 
 from .bodies import bodies
 from .data import write_seeds
-from .processes import measured, mock, mock_stats
+from .processes import measured, mock, server_stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ def _pair(work: Workload, seeds: Path, ready: Path, store: Path) -> dict[str, fl
     flight = 2 * work.slots
     with mock(work.slots, work.latency_ms) as url:
         bare = measured("benchmarks.bare", url=url, seeds=seeds, concurrency=flight, bodies=ready, calls=work.calls)
-        bare_seen = mock_stats(url)
+        bare_seen = server_stats(url)
     with mock(work.slots, work.latency_ms) as url:
         ours = measured(
             "benchmarks.evolving", url=url, seeds=seeds, concurrency=flight, store=store, rounds=work.rounds
         )
-        seen = mock_stats(url)
+        seen = server_stats(url)
     return _figures(work, ours, seen) | {
         f"bare_{name}": value for name, value in _rates(work, bare, bare_seen).items()
     } | _ratios(work, ours, bare)  # fmt: skip

@@ -51,6 +51,7 @@ def _line(run: Evolution, seconds: float) -> str:
     if known and fresh:
         left = (known - progress.done) * seconds / fresh
         parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
+    parts += [f"waiting for {lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
     if progress.quarantined:
         parts.append(f"{progress.quarantined} quarantined")
     return " | ".join(parts)
@@ -99,6 +100,8 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("time", f"{summary['seconds']:.1f} s" + (
             f", {summary['cpu_ms_per_call']:.2f} ms of CPU a call" if summary["cpu_ms_per_call"] is not None else "")),
     ]  # fmt: skip
+    if summary["maybe_billed"]:
+        rows.insert(-1, ("maybe billed", f"{summary['maybe_billed']} requests whose answers were lost"))
     if summary["quarantined"]:
         rows.insert(1, ("quarantined", str(summary["quarantined"])))
     return rows

@@ -116,7 +116,7 @@ def show(store: Path, sample: str, as_json: bool) -> None:
 @click.pass_context
 def check_store(ctx: click.Context, store: Path, as_json: bool) -> None:
     """Check that STORE is undamaged and that its tables agree: exit code 0 when it is sound, 1 when it is not."""
-    counts: Counter[str] = Counter(runs=0, samples=0, settled=0, rounds=0, calls=0)
+    counts: Counter[str] = Counter(runs=0, samples=0, settled=0, rounds=0, calls=0, maybe_billed=0)
     problems: list[Problem] = []
     for problem in examine(store, counts):
         problems.append(problem)
@@ -126,7 +126,8 @@ def check_store(ctx: click.Context, store: Path, as_json: bool) -> None:
         found = [asdict(problem) for problem in problems]
         _print_json({"sound": not problems, **counts, "problems": found})
     elif not problems:
-        click.echo("sound: " + ", ".join(f"{count} {name}" for name, count in counts.items() if name != "runs"))
+        told = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if name != "runs"]
+        click.echo(f"sound: {', '.join(told)}")
     ctx.exit(1 if problems else 0)
 
 

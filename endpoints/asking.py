@@ -1,7 +1,7 @@
 """The ask loop that every kind of model shares: ledger, send, classify, record, one repair turn."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, Protocol
 
@@ -24,7 +24,9 @@ class Sent:
     endpoint: str
     attempts: int = 1
     maybe_billed: int = 0
-    """Earlier attempts that failed after the request was out."""
+    """Attempts that may have been paid for nothing."""
+    fitted: Callable[[bool], None] = lambda _: None
+    """To be told whether the reply fitted its schema."""
 
 
 class Sender(Protocol):
@@ -34,8 +36,8 @@ class Sender(Protocol):
         """Model alias and sampling parameters for `role`. Raises EndpointError when nothing serves it."""
         ...
 
-    async def send(self, call: Call) -> Sent:
-        """Make the call."""
+    async def send(self, call: Call, begin: Callable[[], None]) -> Sent:
+        """Make the call; `begin` is called at the moment a request goes out, and may raise to hold it back."""
         ...
 
 
@@ -55,7 +57,7 @@ class Asker:
         self._ledger = ledger
         self._run_seed = run_seed
         self._stats = stats
-        self._stopped: tuple[Reply, str] | None = None
+        self._stopped: EndpointError | None = None
 
     async def ask(self, ask: Ask[T]) -> Answer[T]:
         """Answer `ask`. Raises EndpointError when no ask can be answered any more (refused key, unknown model)."""
@@ -74,31 +76,38 @@ class Asker:
         said = logical(messages)
         key = ledger_key(call, model, sampling, said)
         known = await self._ledger.find(key) if self._ledger else None
-        if known is not None and known["kind"] not in PASSING:
+        if known is not None and known["kind"] not in PASSING | FATAL:
             self._stats.replayed += 1
             return _replayed(known, ask)
         return await self._fresh(ask, call, {"key": key, "model": model, "messages": said})
 
     async def _fresh(self, ask: Ask[T], call: Call, known: dict[str, Any]) -> _Turn[T]:
-        if self._stopped:
-            raise _fatal(*self._stopped)
         started = time.time_ns()
         try:
-            sent = await self._sender.send(call)
+            sent = await self._sender.send(call, lambda: self._begin(call, known))
         except ImageError as error:
             # Nothing was asked: the sample cannot be shown any more, which is no reason to stop the others.
             return _Turn(Parsed(None, "image", str(error)), None, UNKNOWN, replayed=False)
         ended = time.time_ns()
         reply = sent.reply
         if reply.kind in FATAL:
-            self._stopped = (reply, sent.endpoint)
-            raise _fatal(reply, sent.endpoint)
+            self._stopped = _fatal(reply, sent.endpoint)
         parsed = _parse(reply.kind, reply.text, reply.detail, ask)
+        if reply.kind == "ok":
+            sent.fitted(parsed.kind not in ("not-json", "schema"))
         if self._ledger:
             times = {"started_ns": started, "ended_ns": ended}
             await self._ledger.record(known | times | _record(call, sent, parsed))
         self._stats.count(parsed.kind, reply.usage, replied=reply.text is not None)
+        if reply.kind in FATAL and self._stopped:
+            raise self._stopped
         return _Turn(parsed, reply.text, reply.usage, replayed=False)
+
+    def _begin(self, call: Call, known: Mapping[str, Any]) -> None:
+        if self._stopped:
+            raise self._stopped
+        if self._ledger:
+            self._ledger.begin({"key": known["key"], "model": known["model"]} | _identity(call))
 
 
 def _parse(kind: str, text: str | None, detail: str, ask: Ask[T]) -> Parsed[T]:
@@ -118,14 +127,14 @@ def _stored_usage(usage: Mapping[str, Any] | None) -> Usage:
     return Usage(**usage) if usage else UNKNOWN
 
 
+def _identity(call: Call) -> dict[str, Any]:
+    who = call.key
+    return {"sample": who.sample, "round": who.round, "agent": who.agent, "step": call.step, "take": who.take}
+
+
 def _record(call: Call, sent: Sent, parsed: Parsed[Any]) -> dict[str, Any]:
     reply = sent.reply
-    return {
-        "sample": call.key.sample,
-        "round": call.key.round,
-        "agent": call.key.agent,
-        "step": call.step,
-        "take": call.key.take,
+    return _identity(call) | {
         "kind": parsed.kind,
         "text": reply.text,
         "finish_reason": reply.finish_reason,
@@ -159,6 +168,8 @@ def _fatal(reply: Reply, where: str) -> EndpointError:
         return EndpointError(
             f"refused the key ({reply.detail})", where=where, remedy="check the variable named in key_env", kind="auth"
         )
+    if reply.kind == "quota":
+        return EndpointError(f"has no quota left ({reply.detail})", where=where, remedy="add credit", kind="quota")
     return EndpointError(
         f"does not serve this ({reply.detail})", where=where, remedy="check the URL and the model", kind="not-found"
     )

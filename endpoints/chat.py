@@ -69,8 +69,10 @@ class Usage:
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    image_tokens: int | None = None
+    """Of the prompt's tokens, those of its images."""
     reasoning_tokens: int | None = None
-    """Those of the completion tokens that were spent on thinking."""
+    """Of the completion's tokens, those of the model's thinking."""
 
     @property
     def total(self) -> int | None:
@@ -82,6 +84,7 @@ class Usage:
             _sum(self.prompt_tokens, other.prompt_tokens),
             _sum(self.cached_tokens, other.cached_tokens),
             _sum(self.completion_tokens, other.completion_tokens),
+            _sum(self.image_tokens, other.image_tokens),
             _sum(self.reasoning_tokens, other.reasoning_tokens),
         )
 
@@ -135,6 +138,10 @@ class Ledger(Protocol):
 
     async def find(self, key: str) -> Mapping[str, Any] | None:
         """The record of the call `key`, or None."""
+        ...
+
+    def begin(self, call: Mapping[str, Any]) -> None:
+        """Note, without waiting, that the request of a call goes out now."""
         ...
 
     async def record(self, call: Mapping[str, Any]) -> None:

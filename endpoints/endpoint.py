@@ -26,7 +26,13 @@ class Endpoint:
     roles: tuple[str, ...] = ("evolver", "judge")
     key_env: str | None = None
     """Name of the environment variable that holds the key. The key itself is read when a request is sent."""
-    max_in_flight: int = 64
+    max_in_flight: int | None = None
+    """The most requests at once, which a run starts with; below it their number follows what the server shows of
+    itself. None: it is found out, from 8 on."""
+    max_bytes_in_flight: int = 256 * 2**20
+    """Bytes of requests, images above all, that may be under way at once."""
+    image_uuid: bool | None = None
+    """Whether the server keeps images by a uuid, so that each is sent once; None: found out by asking it."""
     timeout_s: float = 120.0
     """Seconds for a whole request."""
     read_timeout_s: float | None = None
@@ -46,6 +52,7 @@ class Endpoint:
         object.__setattr__(self, "url", self.url.rstrip("/"))
         positive = {
             "max_in_flight": self.max_in_flight,
+            "max_bytes_in_flight": self.max_bytes_in_flight,
             "timeout_s": self.timeout_s,
             "read_timeout_s": self.read_timeout_s,
             "connect_timeout_s": self.connect_timeout_s,

@@ -17,12 +17,14 @@ Kind = Literal[
     "garbled",  # status 200 with a body that is not JSON
     "too-large",  # a body over the cap; reading stopped there
     "image",  # the sample's image could not be read, so nothing was sent
+    "cut-off",  # the process ended before the call did
     "unreachable",
     "timeout",
     "rate-limited",  # 408, 425, 429
     "server",  # 5xx
     "bad-request",  # 400, 413, 422 and the like
     "auth",  # 401, 402, 403
+    "quota",  # a 429 that no waiting will change
     "not-found",  # 404, 405, and redirects
 ]
 """How a call ended. Only `ok` carries a value."""
@@ -30,10 +32,10 @@ Kind = Literal[
 REPAIRABLE: Final[frozenset[str]] = frozenset({"not-json", "schema", "check"})
 """Kinds that get one repair turn; every other failure is final for its ask."""
 
-PASSING: Final[frozenset[str]] = frozenset({"unreachable", "timeout", "rate-limited", "server"})
+PASSING: Final[frozenset[str]] = frozenset({"cut-off", "unreachable", "timeout", "rate-limited", "server"})
 """Failures that left no reply behind: when a run is resumed, such a call is made again instead of replayed."""
 
-FATAL: Final[frozenset[str]] = frozenset({"auth", "not-found"})
+FATAL: Final[frozenset[str]] = frozenset({"auth", "quota", "not-found"})
 """Kinds that no retry and no other sample can change: they stop the run."""
 
 

@@ -1,6 +1,7 @@
 """The gate that every request passes: closed by whoever stops a run, or by a budget that is spent."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import EvolgraphError
@@ -31,10 +32,14 @@ class Gate:
         self._budget = budget or Budget()
         self._since = time.monotonic()
         self.reason: str | None = None
+        self.on_close: Callable[[], None] = lambda: None
+        """Called when it closes, so that whoever waits for a slot notices."""
 
     def close(self, reason: str) -> None:
         """Lets nothing through any more; the first reason stays."""
-        self.reason = self.reason or reason
+        if self.reason is None:
+            self.reason = reason
+            self.on_close()
 
     def admit(self, stats: Stats) -> None:
         """Raises Stopped when no request may go out; `stats` counts what went out before."""

@@ -1,5 +1,7 @@
 """Any LangChain chat model as a Model: for hosted models, at the price of LangChain's CPU time per call."""
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -7,9 +9,8 @@ import orjson
 from .asking import Asker, Sent
 from .chat import Answer, Ask, ImagePart, ImageSource, Ledger, Message, T, Usage
 from .fragments import Fragments
-from .limits import Clock, Limit
 from .replies import Reply, classify, content_text, http_failure, one_line
-from .schemas import response_format, strict_schema
+from .schemas import response_format, schema_text
 from .stats import Stats
 from .wire import Call
 
@@ -41,7 +42,7 @@ class LangChainModel:
         self._alias = alias or str(getattr(model, "model_name", None) or getattr(model, "model", model._llm_type))
         self._structured = _takes_response_format(model)
         self._fragments = Fragments(images)
-        self._limit = Limit(max_in_flight, Clock())
+        self._slots = asyncio.Semaphore(max_in_flight)
         self._asker = Asker(self, ledger, run_seed, self.stats)
 
     async def ask(self, ask: Ask[T]) -> Answer[T]:
@@ -53,13 +54,14 @@ class LangChainModel:
         known = {name: getattr(self._model, name, None) for name in ("temperature", "max_tokens", "top_p")}
         return self._alias, {name: value for name, value in known.items() if value is not None}
 
-    async def send(self, call: Call) -> Sent:
+    async def send(self, call: Call, begin: Callable[[], None]) -> Sent:
         """Make a call."""
         messages = [await self._message(turn) for turn in call.messages]
         options = self._options(call)
         if not self._structured:
             messages.insert(0, _schema_message(call))
-        async with self._limit.slot():
+        async with self._slots:
+            begin()
             self.stats.sent += 1
             self.stats.in_flight += 1
             try:
@@ -83,7 +85,7 @@ class LangChainModel:
         content: list[str | dict[str, Any]] = []
         for part in turn.parts:
             if isinstance(part, ImagePart):
-                uri = orjson.loads(await self._fragments.get(part.image))
+                uri = orjson.loads((await self._fragments.get(part.image)).uri)
                 content.append({"type": "image_url", "image_url": {"url": uri}})
             else:
                 content.append({"type": "text", "text": part.text})
@@ -100,8 +102,7 @@ def _takes_response_format(model: "BaseChatModel") -> bool:
 def _schema_message(call: Call) -> "BaseMessage":
     from langchain_core.messages import SystemMessage
 
-    schema = orjson.dumps(strict_schema(call.reply)).decode()
-    return SystemMessage(f"Reply with one JSON object that fits this JSON schema, and nothing else:\n{schema}")
+    return SystemMessage(schema_text(call.reply))
 
 
 def _reply(message: "AIMessage") -> Reply:

@@ -1,4 +1,4 @@
-"""How many requests an endpoint gets at once, and when it gets none at all."""
+"""Slots of one endpoint, and the clock that everything in this room goes by."""
 
 import asyncio
 import time
@@ -16,65 +16,107 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-class Limit:
-    """Slots of one endpoint, given out in the order they were asked for.
+class Slots:
+    """Slots that are given out in the order they were asked for, as many as `capacity` says at that moment."""
 
-    `capacity` may be changed at any time; lowering it takes effect as slots come back.
-    """
-
-    def __init__(self, capacity: int, clock: Clock) -> None:
-        self.capacity = capacity
+    def __init__(self, capacity: Callable[[], int]) -> None:
         self.in_flight = 0
-        self._clock = clock
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._paused_until = 0.0
+        self._capacity = capacity
+        self._waiting: deque[asyncio.Future[bool]] = deque()
 
     @property
     def load(self) -> int:
-        """Requests that are under way or waiting for a slot."""
+        """Requests that hold a slot or wait for one."""
         return self.in_flight + len(self._waiting)
 
     @property
-    def pause_left(self) -> float:
-        """Seconds until requests may be sent again; 0 when they may be."""
-        return max(0.0, self._paused_until - self._clock.now())
+    def free(self) -> bool:
+        """Whether a slot can be had at once."""
+        return not self._waiting and self.in_flight < self._capacity()
 
-    def pause(self, seconds: float) -> None:
-        """Let no request start for `seconds` from now; a longer pause that is under way stays."""
-        self._paused_until = max(self._paused_until, self._clock.now() + seconds)
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return len(self._waiting)
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold one slot, once there is one and no pause is under way."""
-        await self._acquire()
-        try:
-            # The pause is waited for while holding the slot: no more than `capacity` callers wake at its end.
-            while self.pause_left > 0:
-                await self._clock.sleep(self.pause_left)
-            yield
-        finally:
-            self._release()
-
-    async def _acquire(self) -> None:
-        if self.in_flight < self.capacity and not self._waiting:
+    async def take(self) -> bool:
+        """Waits for a slot; True with one, False when whoever waits was sent away."""
+        if self.free:
             self.in_flight += 1
-            return
-        turn = asyncio.get_running_loop().create_future()
+            return True
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release()  # the slot was handed over in the moment of the cancellation
+                if turn.result():
+                    self.give_back()  # the slot was handed over in the moment of the cancellation
             else:
                 with suppress(ValueError):  # handed out already as cancelled
                     self._waiting.remove(turn)
             raise
 
-    def _release(self) -> None:
+    def force(self) -> None:
+        """Takes a slot beyond the capacity."""
+        self.in_flight += 1
+
+    def give_back(self) -> None:
+        """Returns a slot."""
         self.in_flight -= 1
-        while self._waiting and self.in_flight < self.capacity:
+        self.hand_out()
+
+    def hand_out(self) -> None:
+        """Gives free slots to those who wait; to be called when the capacity grew."""
+        while self._waiting and self.in_flight < self._capacity():
             turn = self._waiting.popleft()
             if not turn.done():
                 self.in_flight += 1
+                turn.set_result(True)
+
+    def send_away(self, count: int | None = None) -> None:
+        """Makes the first `count` that wait choose again, or all of them."""
+        while self._waiting and (count is None or count > 0):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(False)
+                count = None if count is None else count - 1
+
+
+class Room:
+    """Bytes that may be under way at once, given out in order. What is larger than all of them goes alone."""
+
+    def __init__(self, most: int) -> None:
+        self.held = 0
+        self._most = most
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Holds `size` bytes for the block, once there is room for them."""
+        if self._waiting or not self._fits(size):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((size, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._give_back(size)
+                raise
+        else:
+            self.held += size
+        try:
+            yield
+        finally:
+            self._give_back(size)
+
+    def _fits(self, size: int) -> bool:
+        return not self.held or self.held + size <= self._most
+
+    def _give_back(self, size: int) -> None:
+        self.held -= size
+        while self._waiting and (self._waiting[0][1].done() or self._fits(self._waiting[0][0])):
+            waited, turn = self._waiting.popleft()
+            if not turn.done():  # else its caller was cancelled
+                self.held += waited
                 turn.set_result(None)

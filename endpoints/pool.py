@@ -1,26 +1,69 @@
-"""Which endpoint gets a request: the one that has seen the image, unless it is busy or paused."""
+"""Which endpoint gets a request: the one that has seen the image, unless it is overfull or down."""
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from .endpoint import Endpoint
 from .errors import EndpointError
-from .limits import Clock, Limit
+from .lane import Lane, Turn
+from .limits import Clock
 
 SLACK: Final = 1.25
-"""How far above the mean load of its peers an endpoint may be before an image goes elsewhere."""
+"""How far above its share of the load an endpoint may be before an image goes elsewhere."""
+OUTAGE_S: Final = 3600.0
+"""Seconds that a run waits while every endpoint of a role is down, before it stops."""
+_HOMES: Final = 200_000
 
 
-@dataclass(slots=True)
-class Lane:
-    """An endpoint and what is under way to it."""
+class Group:
+    """Endpoints that do the same work, and which of them each image went to first."""
 
-    endpoint: Endpoint
-    limit: Limit
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.lanes = tuple(lanes)
+        self._homes: OrderedDict[str, Lane] = OrderedDict()
+
+    def pick(self, affinity: str) -> Lane:
+        """The lane for the next request. `affinity` is what should stick to one endpoint: an image's hash.
+
+        Rendezvous hashing with bounded load, weighted by the learned limits. An image's home is the first lane, in an
+        order of its own, that has a free slot; where none has, the first with at most `SLACK` times its share of the
+        load. It stays there, and waits there, unless that lane is down or overfull or another has nothing to do: an
+        idle endpoint is worse than an image that is read twice. If no lane is ready: the first that will be.
+        """
+        if len(self.lanes) == 1:
+            return self.lanes[0]
+        ready = [lane for lane in self.lanes if lane.ready]
+        if not ready:
+            return min(self.lanes, key=lambda lane: (lane.down, lane.probed_in))
+        home = self._homes.get(affinity)
+        if home in ready and home.free:
+            return home
+        order = _ordered(ready, affinity)
+        chosen = next((lane for lane in order if lane.free), None)
+        if chosen is None:
+            chosen = _with_room([home, *order] if home in ready else order, ready)
+            if home in ready:
+                return chosen  # to wait, or to go elsewhere for once
+        self._homes[affinity] = chosen
+        self._homes.move_to_end(affinity)
+        if len(self._homes) > _HOMES:
+            self._homes.popitem(last=False)
+        return chosen
+
+    def relieve(self, idle: Lane) -> None:
+        """Has one request choose again that waits at the fullest lane, now that `idle` has a free slot."""
+        fullest = max(self.lanes, key=lambda lane: lane.slots.waiting)
+        if fullest is not idle:
+            fullest.slots.send_away(1)
+
+    def given_up(self, now: float) -> Lane | None:
+        """A lane that is down, when all are and have been for `OUTAGE_S`."""
+        since = [lane.down_since for lane in self.lanes if lane.down_since is not None]
+        return self.lanes[0] if len(since) == len(self.lanes) and now - max(since) > OUTAGE_S else None
 
 
 class Pool:
@@ -32,39 +75,88 @@ class Pool:
     def __init__(self, endpoints: Sequence[Endpoint], clock: Clock) -> None:
         if not endpoints:
             raise EndpointError("no endpoint given", remedy="name one with --endpoint and --model", kind="setup")
-        self.lanes = [Lane(endpoint, Limit(endpoint.max_in_flight, clock)) for endpoint in endpoints]
-        roles = dict.fromkeys(role for endpoint in endpoints for role in endpoint.roles)
-        self._by_role = {role: [x for x in self.lanes if role in x.endpoint.roles] for role in roles}
-        for role, lanes in self._by_role.items():
+        self._clock = clock
+        self.lanes = [Lane(endpoint, clock, self._send_away_from_lost, self._relieve) for endpoint in endpoints]
+        self._groups: dict[tuple[str, ...], Group] = {}
+        self._by_role: dict[str, Group] = {}
+        for role in dict.fromkeys(role for endpoint in endpoints for role in endpoint.roles):
+            lanes = [lane for lane in self.lanes if role in lane.endpoint.roles]
             _check_alike(role, [lane.endpoint for lane in lanes])
+            # Roles with the same endpoints share what is known of their images.
+            urls = tuple(lane.endpoint.url for lane in lanes)
+            self._by_role[role] = self._groups.setdefault(urls, Group(lanes))
 
     def model(self, role: str) -> Endpoint:
         """The endpoint whose model and parameters stand for all of `role`. Raises EndpointError if there is none."""
-        return self._of(role)[0].endpoint
+        return self._of(role).lanes[0].endpoint
 
     def pick(self, role: str, affinity: str) -> Lane:
-        """The lane for the next attempt. `affinity` is what should stick to one endpoint: an image's hash.
+        """The lane for the next request of `role` (see Group.pick)."""
+        return self._of(role).pick(affinity)
 
-        Rendezvous hashing with bounded load: the first of the endpoints, in an order that `affinity` decides,
-        which is not paused and has at most `SLACK` times the mean load; if all are paused, the first to go on.
+    @asynccontextmanager
+    async def lease(self, role: str, affinity: str, admit: Callable[[], None]) -> AsyncIterator[tuple[Lane, Turn]]:
+        """A slot of the lane that suits best, waited for as long as it takes.
+
+        `admit` is asked before each wait and may raise. Raises EndpointError `unreachable` when every endpoint of the
+        role has been down for `OUTAGE_S`.
         """
-        lanes = self._of(role)
-        if len(lanes) == 1:
-            return lanes[0]
-        order = [lanes[i] for i in _order(tuple(lane.endpoint.url for lane in lanes), affinity)]
-        ready = [lane for lane in order if lane.limit.pause_left == 0]
-        if not ready:
-            return min(order, key=lambda lane: lane.limit.pause_left)
-        bound = math.ceil(SLACK * (1 + sum(lane.limit.load for lane in ready)) / len(ready))
-        return next(lane for lane in ready if lane.limit.load < bound)
+        group = self._of(role)
+        while True:
+            admit()
+            if lost := group.given_up(self._clock.now()):
+                raise _given_up(lost)
+            lane = group.pick(affinity)
+            if (turn := await lane.enter()) is not Turn.AGAIN:
+                break
+        try:
+            yield lane, turn
+        except BaseException:
+            if turn is Turn.PROBE:
+                lane.end_probe()
+            raise
+        finally:
+            lane.leave()
 
-    def _of(self, role: str) -> list[Lane]:
+    def outages(self) -> list[Lane]:
+        """The endpoints that are down, when a role has no other."""
+        return [
+            lane for group in self._groups.values() if all(lane.down for lane in group.lanes) for lane in group.lanes
+        ]
+
+    def send_away(self) -> None:
+        """Makes everybody who waits choose again, so that they notice what has changed."""
+        for lane in self.lanes:
+            lane.send_away()
+
+    def _relieve(self, idle: Lane) -> None:
+        for group in self._groups.values():
+            if idle in group.lanes:
+                group.relieve(idle)
+
+    def _send_away_from_lost(self) -> None:
+        """An endpoint is back: whoever waits at one that is down may go there."""
+        for lane in self.lanes:
+            if lane.down:
+                lane.send_away()
+
+    def _of(self, role: str) -> Group:
         try:
             return self._by_role[role]
         except KeyError:
             raise EndpointError(
                 f"no endpoint serves the role {role}", remedy=f"roles served: {', '.join(self._by_role)}", kind="setup"
             ) from None
+
+
+def _given_up(lane: Lane) -> EndpointError:
+    hours = OUTAGE_S / 3600
+    return EndpointError(
+        f"no endpoint has taken a request for {hours:g} hours ({lane.why})",
+        where=lane.endpoint.url,
+        remedy="start the server, then start the run again: it goes on",
+        kind="unreachable",
+    )
 
 
 def _check_alike(role: str, endpoints: Sequence[Endpoint]) -> None:
@@ -79,7 +171,19 @@ def _check_alike(role: str, endpoints: Sequence[Endpoint]) -> None:
             )
 
 
-@lru_cache(maxsize=65536)
-def _order(urls: tuple[str, ...], affinity: str) -> tuple[int, ...]:
-    weights = [hashlib.blake2b(f"{url} {affinity}".encode(), digest_size=8).digest() for url in urls]
-    return tuple(sorted(range(len(urls)), key=weights.__getitem__, reverse=True))
+def _with_room(order: Sequence[Lane], ready: Sequence[Lane]) -> Lane:
+    """The first of `order` whose load is at most `SLACK` times its share of what all that are ready have."""
+    total = 1 + sum(lane.slots.load for lane in ready)
+    weight = sum(lane.pace.limit for lane in ready)
+    return next(lane for lane in order if lane.slots.load < math.ceil(SLACK * total * lane.pace.limit / weight))
+
+
+def _ordered(lanes: Sequence[Lane], affinity: str) -> list[Lane]:
+    """Weighted rendezvous hashing: the lane that wins most often is the one with the highest limit."""
+    return sorted(lanes, key=lambda lane: _score(lane, affinity), reverse=True)
+
+
+def _score(lane: Lane, affinity: str) -> float:
+    digest = hashlib.blake2b(f"{lane.endpoint.url} {affinity}".encode(), digest_size=8).digest()
+    share = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
+    return -lane.pace.limit / math.log(share)

@@ -1,5 +1,6 @@
 """A look at an endpoint before a run starts on it."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
@@ -14,8 +15,8 @@ from .transport import UnreadableError, headers, open_session, read_capped, read
 PATIENCE: Final = aiohttp.ClientTimeout(total=15, sock_connect=5)
 
 
-async def probe(endpoint: Endpoint) -> None:
-    """Ask the endpoint which models it serves, with `GET /models`.
+async def probe(endpoint: Endpoint) -> Endpoint:
+    """Ask the endpoint which models it serves, with `GET /models`; gives it with what that tells of the server.
 
     Raises EndpointError (kind `unreachable`, `auth` or `not-found`) when it does not answer, refuses the key, or does
     not serve the model.
@@ -23,7 +24,7 @@ async def probe(endpoint: Endpoint) -> None:
     status, raw = await _models(endpoint)
     if status in (401, 402, 403):
         raise _error(endpoint, f"refused the key (HTTP {status})", "check the variable named in key_env", "auth")
-    served = _ids(raw) if status == 200 else None
+    served = _owners(raw) if status == 200 else None
     if served is None:
         raise _error(
             endpoint,
@@ -31,9 +32,12 @@ async def probe(endpoint: Endpoint) -> None:
             "the URL usually ends in /v1",
             "not-found",
         )
-    if not {endpoint.model, f"{endpoint.model}:latest"} & set(served):
+    if not {endpoint.model, f"{endpoint.model}:latest"} & served.keys():
         known = one_line(", ".join(served)) or "none"
         raise _error(endpoint, f"does not serve the model {endpoint.model}", f"served: {known}", "not-found")
+    if endpoint.image_uuid is None:
+        return replace(endpoint, image_uuid=served.get(endpoint.model) == "vllm")
+    return endpoint
 
 
 async def _models(endpoint: Endpoint) -> tuple[int, bytes]:
@@ -52,11 +56,12 @@ async def _models(endpoint: Endpoint) -> tuple[int, bytes]:
         ) from error
 
 
-def _ids(raw: bytes) -> list[str] | None:
+def _owners(raw: bytes) -> dict[str, str] | None:
+    """The models served, by name, with who is said to own them: engines name themselves there."""
     try:
         listed: Any = orjson.loads(raw)["data"]
-        return [str(model["id"]) for model in listed]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return {str(model["id"]): str(model.get("owned_by")) for model in listed}
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None
 
 

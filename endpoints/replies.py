@@ -102,7 +102,7 @@ def _envelope_kind(content: str | None, reasoning: str | None, finish: str | Non
 
 def http_failure(status: int, raw: bytes) -> Reply:
     """Classify a response whose status is not 2xx."""
-    kind = _status_kind(status)
+    kind = "quota" if status == 429 and b"insufficient_quota" in raw else _status_kind(status)
     said = "" if kind == "auth" else one_line(_server_words(raw))  # a refused key is often quoted back
     return Reply(kind, detail=f"HTTP {status}{': ' if said else ''}{said}", http_status=status)
 
@@ -131,12 +131,13 @@ def read_usage(usage: Any) -> Usage:
     """Token counts as far as they are whole numbers from 0 on; anything else is unknown."""
     counts = _mapping(usage)
     details = _mapping(counts.get("prompt_tokens_details"))
-    made = _mapping(counts.get("completion_tokens_details"))
+    written = _mapping(counts.get("completion_tokens_details"))
     return Usage(
         _count(counts.get("prompt_tokens")),
         _count(details.get("cached_tokens")),
         _count(counts.get("completion_tokens")),
-        reasoning_tokens=_count(made.get("reasoning_tokens")),
+        _count(_mapping(details.get("multimodal_tokens")).get("image", details.get("image_tokens"))),
+        _count(written.get("reasoning_tokens")),
     )
 
 

@@ -29,16 +29,19 @@ class Retries:
             return number < self.admissions
         return attempt.reply.kind in ("unreachable", "server", "garbled") and number < self.attempts
 
-    def wait(self, attempt: Attempt, number: int, rng: random.Random) -> float:
-        """Seconds until the next attempt: what the server asks for, and no less than backoff with full jitter."""
-        backoff = rng.uniform(0.0, min(self.ceiling, self.base * 2 ** (number - 1)))
-        asked = retry_after(attempt.retry_after) if is_busy(attempt) else None
-        return max(backoff, min(asked or 0.0, LONGEST_WAIT))
+    def wait(self, number: int, rng: random.Random) -> float:
+        """Seconds until attempt `number` + 1, backoff with full jitter. What a server asks for, its lane keeps."""
+        return rng.uniform(0.0, min(self.ceiling, self.base * 2 ** max(0, number - 1)))
 
 
 def is_busy(attempt: Attempt) -> bool:
     """Whether the server refused for now, so that all requests to it should wait."""
     return attempt.reply.kind == "rate-limited" or attempt.reply.http_status == 503
+
+
+def is_declined(attempt: Attempt) -> bool:
+    """Whether the server took no notice of the request: too busy, or not there."""
+    return is_busy(attempt) or not attempt.connected
 
 
 def retry_after(header: str | None) -> float | None:

@@ -22,6 +22,7 @@ class Stats:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    image_tokens: int = 0
     unmetered: int = 0
     """Replies whose token counts the server did not tell."""
     failures: Counter[str] = field(default_factory=Counter)
@@ -37,3 +38,4 @@ class Stats:
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
+        self.image_tokens += usage.image_tokens or 0

@@ -4,7 +4,7 @@ import io
 import os
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from yarl import URL
@@ -31,6 +31,19 @@ class Attempt:
     connected: bool = True
     """False when no connection came about, so that nothing can have been billed."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection broke before a complete answer."""
+        return self.connected and self.reply.kind == "unreachable"
+
+    @property
+    def maybe_billed(self) -> bool:
+        """Whether the server may have done the work for nothing: no answer of use came, and it did not decline."""
+        status = self.reply.http_status
+        answered = self.reply.text is not None or self.reply.kind in ("refusal", "filtered", "empty")
+        declined = status is not None and (400 <= status < 500 or status == 503)
+        return self.connected and not answered and not declined
+
 
 class UnreadableError(Exception):
     """A body that was not taken: `reply` says why."""
@@ -40,10 +53,11 @@ class UnreadableError(Exception):
         self.reply = reply
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_session(*, keep_alive: bool = True) -> aiohttp.ClientSession:
     """A session without cookies, proxies from the environment, or a limit of its own on connections."""
     # vLLM closes idle connections after 5 s; reusing one at that moment would cost a retry.
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0, ttl_dns_cache=300)
+    kept: dict[str, Any] = {"keepalive_timeout": 4.0} if keep_alive else {"force_close": True}
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, **kept)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

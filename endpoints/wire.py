@@ -1,8 +1,8 @@
 """A call as bytes: its identity, its seed, and the body of the request."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from .chat import CallKey, ImagePart, Message, TextPart
 from .fragments import Fragments
-from .schemas import response_format
+from .schemas import response_format, schema_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +56,69 @@ def ledger_key(call: Call, model: str, sampling: dict[str, Any], messages: list[
     return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-async def body(call: Call, model: str, sampling: dict[str, Any], fragments: Fragments) -> bytes:
-    """The JSON body of the chat completions request."""
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a server takes its requests; the default is what every server understands."""
+
+    uuids: bool = False
+    """Images are sent with their uuid, and without their bytes where it is one of `held`."""
+    held: Container[str] = ()
+    schema_in_prompt: bool = False
+    """The reply's schema stands in the prompt too: the server does not enforce it."""
+
+
+PLAIN = Dialect()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's JSON, and the uuids of the images that it holds and that it leaves out."""
+
+    content: bytes
+    sent: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+async def body(
+    call: Call, model: str, sampling: dict[str, Any], fragments: Fragments, dialect: Dialect = PLAIN
+) -> Body:
+    """The JSON body of the chat completions request, as `dialect` has it."""
+    messages = call.messages
+    if dialect.schema_in_prompt or call.step:
+        messages = (*messages[:-1], _with_schema(messages[-1], call.reply))
+    sent: list[str] = []
+    left_out: list[str] = []
+
+    async def image(part: ImagePart) -> dict[str, Any]:
+        fragment = await fragments.get(part.image)
+        if not dialect.uuids:
+            return {"type": "image_url", "image_url": {"url": orjson.Fragment(fragment.uri)}}
+        held = fragment.uuid in dialect.held
+        (left_out if held else sent).append(fragment.uuid)
+        shown = None if held else {"url": orjson.Fragment(fragment.uri)}
+        return {"type": "image_url", "image_url": shown, "uuid": fragment.uuid}
+
+    async def content(turn: Message) -> str | list[dict[str, Any]]:
+        if len(turn.parts) == 1 and isinstance(turn.parts[0], TextPart):
+            return turn.parts[0].text
+        return [
+            {"type": "text", "text": part.text} if isinstance(part, TextPart) else await image(part)
+            for part in turn.parts
+        ]
+
     request = {
         "model": model,
-        "messages": [{"role": turn.role, "content": await _content(turn, fragments)} for turn in call.messages],
+        "messages": [{"role": turn.role, "content": await content(turn)} for turn in messages],
         "response_format": response_format(call.key.agent, call.reply),
         "seed": call.seed,
         **sampling,
     }
-    return orjson.dumps(request)
+    return Body(orjson.dumps(request), tuple(sent), tuple(left_out))
 
 
-async def _content(turn: Message, fragments: Fragments) -> str | list[dict[str, Any]]:
-    if len(turn.parts) == 1 and isinstance(turn.parts[0], TextPart):
-        return turn.parts[0].text
-    return [await _part(part, fragments) for part in turn.parts]
-
-
-async def _part(part: TextPart | ImagePart, fragments: Fragments) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
-    uri = orjson.Fragment(await fragments.get(part.image))
-    return {"type": "image_url", "image_url": {"url": uri}}
+def _with_schema(turn: Message, reply: type[BaseModel]) -> Message:
+    """The last message with the reply's schema behind all that the prefix cache may share."""
+    last = turn.parts[-1]
+    if isinstance(last, TextPart):
+        return replace(turn, parts=(*turn.parts[:-1], TextPart(f"{last.text}\n\n{schema_text(reply)}")))
+    return replace(turn, parts=(*turn.parts, TextPart(schema_text(reply))))

@@ -85,6 +85,10 @@ class Summary:
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
+    image_tokens: int | None
+    """Of the prompt tokens, those of images, as far as the servers tell."""
+    maybe_billed: int
+    """Requests that may have been paid for nothing, over all starts: their answers were lost, or the run was killed."""
     complexity_before: float | None
     complexity_after: float | None
     seconds: float

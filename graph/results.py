@@ -21,7 +21,10 @@ from .identity import RunError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` when the block ends well, and is gone when it does not."""
+    """A file that takes the place of `path` when the block ends well, and is gone when it does not.
+
+    Raises RunError when it cannot be written, such as on a full disk; what was at `path` then stays as it was.
+    """
     path = path.resolve()
     check_writable(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -32,8 +35,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(stream.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            remedy = "make room or name another file, then start the command again: nothing is asked again"
+            raise RunError(f"cannot be written: {error.strerror}", where=str(path), remedy=remedy) from error
         raise
 
 

@@ -17,6 +17,7 @@ from ..agents.registry import directions, screens
 from ..endpoints.builtin.child import running
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
+from ..endpoints.errors import EndpointError
 from ..endpoints.gate import Budget, Gate, Stopped
 from ..endpoints.probing import probe
 from ..errors import EvolgraphError
@@ -47,8 +48,8 @@ from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, reopened, rows
 
-GRACE_S: Final = 10.0
-"""Seconds that calls in flight get to finish when a run is stopped."""
+GRACE_S: Final = 9.0
+"""Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
 Graph = CompiledStateGraph[State, None, State, State]
 Waiting = asyncio.Queue[tuple[int, Sample] | None]
 
@@ -108,6 +109,7 @@ class Evolution:
         assert self._main
         self._main.cancel()
         await asyncio.gather(self._main, return_exceptions=True)
+        await self._ledger.cut_off()
         finished = self.progress.read_all and self.progress.done == self.progress.seen
         await end_session(self._store, self._session, "finished" if finished else self.stopped or "stopped")
         if self._error and not delivered:
@@ -161,6 +163,8 @@ class Evolution:
             prompt_tokens=stats.prompt_tokens if metered else None,
             cached_tokens=stats.cached_tokens if metered else None,
             completion_tokens=stats.completion_tokens if metered else None,
+            image_tokens=stats.image_tokens if metered else None,
+            maybe_billed=found.maybe_billed,
             complexity_before=found.complexity_before,
             complexity_after=found.complexity_after,
             seconds=round(time.monotonic() - self._started, 3),
@@ -177,8 +181,7 @@ class Evolution:
         if not self.endpoints:
             url = await self._stack.enter_async_context(running())
             self.endpoints = (Endpoint(url=url, model="builtin"),)
-        for endpoint in dict.fromkeys(self.endpoints):
-            await probe(endpoint)
+        self.endpoints = await _probed(self.endpoints)
         check_roles(self.endpoints)
         await check_policy(policy, [name for name in agents if name not in settings.ablate], list(agents))
         check_prompts(library, list(agents.values()))
@@ -186,8 +189,9 @@ class Evolution:
         self.run = await claim(self._store, identity, settings.seed, resume=self._resume, extend=settings.extend)
         await self._take_up_again()
         self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
-        ledger = Ledger(self._store, self.run.id)
-        client = Client(self.endpoints, self._feed.images, ledger, run_seed=settings.seed, gate=self._gate)
+        self._ledger = Ledger(self._store, self.run.id)
+        await self._ledger.cut_off()  # what the last start had under way when it was killed
+        client = Client(self.endpoints, self._feed.images, self._ledger, run_seed=settings.seed, gate=self._gate)
         self.client = await self._stack.enter_async_context(client)
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
@@ -284,6 +288,27 @@ class Evolution:
             state = reopened(before, take) if before["take"] < take else None
         final = await self.graph.ainvoke(state, config, durability="sync")
         return outcome_of(cast(State, final))
+
+
+async def _probed(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """The endpoints with what they tell of themselves.
+
+    One that cannot be reached is no error while another does its work. Raises EndpointError.
+    """
+    found: list[Endpoint] = []
+    lost: list[tuple[Endpoint, EndpointError]] = []
+    for endpoint in dict.fromkeys(endpoints):
+        try:
+            found.append(await probe(endpoint))
+        except EndpointError as error:
+            if error.kind != "unreachable":
+                raise
+            lost.append((endpoint, error))
+    served = {role for endpoint in found for role in endpoint.roles}
+    for endpoint, error in lost:
+        if not served.issuperset(endpoint.roles):
+            raise error
+    return (*found, *(endpoint for endpoint, _ in lost))
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

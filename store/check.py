@@ -12,10 +12,12 @@ from typing import Any, Final
 import orjson
 
 from .agreement import disagreements
-from .connections import open_for_reading
+from .connections import calls_held, open_for_reading
 from .encoding import loaded_checkpoint
 from .errors import StoreError, translated
 from .gathering import Known, gathered
+from .ledger import maybe_billed
+from .ownership import noted_calls
 
 _PAGE: Final = 100
 _REFUSED: Final = ("open", "not-a-store", "newer", "busy")
@@ -41,7 +43,8 @@ class Problem:
 def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]:
     """The problems of the store at `path`, as they are found; a sound store has none.
 
-    `counts` is told how many runs, samples, settled, rounds and calls were looked at. May be used while a run writes.
+    `counts` is told how many runs, samples, settled, rounds and calls were looked at, and how many requests may have
+    been billed for nothing. May be used while a run writes.
     What a kill leaves is sound: a call without its round, a decision without its calls, a log cut short.
 
     Raises StoreError `open`, `not-a-store`, `newer` or `busy` when there is nothing to examine.
@@ -49,12 +52,9 @@ def examine(path: Path, counts: Counter[str] | None = None) -> Iterator[Problem]
     try:
         db = open_for_reading(path)
     except StoreError as error:
-        if error.kind in _REFUSED:
+        if error.kind in _REFUSED and not (error.kind == "open" and path.exists() and noted_calls(path)):
             raise
         yield _problem("integrity", "", error.message)
-        return
-    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema as it is, Python expects text
-        yield _problem("integrity", "", f"the schema is damaged: {error.object!r}")
         return
     # Bytes that are no text become what no JSON reader takes, so that they are found where they are.
     db.text_factory = lambda data: data.decode(errors="surrogateescape")
@@ -75,9 +75,10 @@ class _Examination:
         self._db = db
         self._path = path
         self._counts = counts
+        self._noted = noted_calls(path)  # before anything is read: a run may go on meanwhile
 
     def problems(self) -> Iterator[Problem]:
-        for part in (self._integrity, self._texts, self._runs):
+        for part in (self._integrity, self._kept, self._texts, self._runs):
             yield from self._guarded(part)
 
     def _guarded(self, part: Callable[[], Iterable[Problem]], sample: str = "") -> Iterator[Problem]:
@@ -97,6 +98,10 @@ class _Examination:
             if row != "ok":
                 yield _problem("integrity", "", row)
 
+    def _kept(self) -> Iterator[Problem]:
+        if (lost := self._noted - calls_held(self._db)) > 0:
+            yield _problem("calls", "", f"{lost} of {self._noted} calls that were committed are missing")
+
     def _texts(self) -> Iterator[Problem]:
         for name, text in self._db.execute("SELECT hash, text FROM parts"):
             content = text.encode(errors="surrogateescape")
@@ -110,6 +115,7 @@ class _Examination:
             yield from [_problem(table, "", f"rows of the run {run}, which does not exist") for (run,) in rows]
         for run, fingerprint in self._db.execute("SELECT id, fingerprint FROM runs").fetchall():
             self._counts["runs"] += 1
+            self._counts["maybe_billed"] += maybe_billed(self._db, run)
             yield from self._guarded(lambda run=run: self._strays(run))
             rules: dict[str, Any] = {}
             try:

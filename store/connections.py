@@ -1,21 +1,19 @@
 """Opening the database file: the one connection that writes, and read-only ones."""
 
 import contextlib
-import os
 import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from . import migrations
-from .errors import StoreError, translated
+from .errors import RECOVER, StoreError, translated
 
 APPLICATION_ID = 0x65766F6C
 """Marks a database file as an evolgraph store ("evol")."""
 BUSY_SECONDS = 10.0
 """How long a statement waits for another program's write lock."""
 _OLDEST = (3, 37)
-_MAGIC = b"SQLite format 3\0"
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -23,11 +21,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
     May be used from any one thread. Raises StoreError `open`, `not-a-store`, `newer`, `busy` or `corrupt`.
     """
-    fresh = is_absent_or_empty(path)
+    is_absent_or_empty(path)
     with _telling(path):
         db = _connect(path, "rwc")
         try:
-            _claim(db, path, fresh)
+            _claim(db, path)
             migrations.apply(db, str(path))
         except BaseException:
             db.close()
@@ -53,6 +51,23 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return db
 
 
+def refuse_lost(path: Path, calls: int, held: int) -> None:
+    """Raises StoreError `corrupt` when a store holds fewer than the `calls` that were committed to it."""
+    if held < calls:
+        raise StoreError(
+            f"{calls - held} of {calls} calls that were committed are missing: the file or its log was cut or replaced",
+            where=str(path),
+            remedy=f"restore a copy with its -wal, or delete {path.name}.lock to go on with what is left",
+            kind="corrupt",
+        )
+
+
+def calls_held(db: sqlite3.Connection) -> int:
+    """How many calls a store holds: none is ever deleted, so that the last number given is their count or more."""
+    (last,) = db.execute("SELECT max(rowid) FROM calls").fetchone()
+    return last or 0
+
+
 @contextlib.contextmanager
 def reading(path: str | Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection for the length of a block; SQLite's errors inside it become StoreErrors."""
@@ -64,12 +79,29 @@ def reading(path: str | Path) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
+def refuse_others(path: Path) -> None:
+    """Raises StoreError `not-a-store` or `open` when there is something at `path` that no store can be made of."""
+    if is_absent_or_empty(path):
+        return
+    try:
+        with contextlib.closing(_connect(path, "ro")) as db:
+            _check_mark(db, path)
+    except sqlite3.Error as error:
+        # Anything else may be mended by opening it for writing, such as a first write that was cut off.
+        if (told := translated(error, str(path))).kind == "not-a-store":
+            raise told from error
+
+
 @contextlib.contextmanager
 def _telling(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
         raise translated(error, str(path)) from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema as it is, Python expects text
+        raise StoreError(
+            f"the store is damaged, its schema says {error.object!r}", where=str(path), remedy=RECOVER, kind="corrupt"
+        ) from error
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -81,29 +113,27 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def is_absent_or_empty(path: Path) -> bool:
-    """Whether a store can be made at `path`; False when there is an SQLite file.
+    """Whether there is nothing at `path`; False when there is a file with something in it.
 
-    Looks before SQLite does, so that a FIFO does not hang and a text file is not called damaged. Raises StoreError
-    `not-a-store` or `open`.
+    Asked before SQLite looks, so that a FIFO does not hang. Never opens the file: to close it would take away the
+    locks that SQLite's connections in this process hold on it, and another program could then remove the log.
+    Raises StoreError `not-a-store` or `open`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            head = os.read(descriptor, len(_MAGIC)) if regular else b""
-        finally:
-            os.close(descriptor)
+        found = path.stat()
     except FileNotFoundError:
         return True
-    except OSError as error:
-        raise StoreError(error.strerror or "", where=str(path), remedy="name another file", kind="open") from error
-    if not regular or (head and head != _MAGIC):
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or str(error)
+        raise StoreError(told, where=str(path), remedy="name another file", kind="open") from error
+    if not stat.S_ISREG(found.st_mode):
         raise StoreError("not an SQLite file", where=str(path), remedy="name another file", kind="not-a-store")
-    return not head
+    return not found.st_size
 
 
-def _claim(db: sqlite3.Connection, path: Path, fresh: bool) -> None:
-    if fresh:
+def _claim(db: sqlite3.Connection, path: Path) -> None:
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    if not pages:  # a new file, or one whose first write was cut off
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
     else:
         _check_mark(db, path)

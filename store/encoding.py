@@ -51,9 +51,10 @@ def dumped_checkpoint(checkpoint: Checkpoint, where: str) -> str:
 def loaded_checkpoint(text: Any, where: str) -> Checkpoint:
     """What `dumped_checkpoint` was given. Raises StoreError `checkpoint`."""
     checkpoint = loaded(text, where)
-    values = checkpoint.get("channel_values") if isinstance(checkpoint, dict) else None
-    if not isinstance(values, dict):
+    parts = checkpoint if isinstance(checkpoint, dict) else {}
+    if not all(isinstance(parts.get(part), dict) for part in ("channel_values", "channel_versions", "versions_seen")):
         raise _unreadable("no checkpoint", where)
+    values = parts["channel_values"]
     if TASKS in values:
         values[TASKS] = [_send(parts, where) for parts in _list(values[TASKS], where)]
     return checkpoint  # type: ignore[return-value]

@@ -4,12 +4,13 @@ import sqlite3
 
 from ..errors import EvolgraphError
 
+RECOVER = "restore a copy, or save what is left: .recover"
 _BY_CODE = {
     sqlite3.SQLITE_FULL: ("full", "the disk is full", "make room, then start the run again: it goes on"),
     sqlite3.SQLITE_BUSY: ("busy", "another program holds the store's write lock", "close it and try again"),
     sqlite3.SQLITE_LOCKED: ("busy", "another program holds the store's write lock", "close it and try again"),
-    sqlite3.SQLITE_CORRUPT: ("corrupt", "the store is damaged", "restore a copy, or save what is left: .recover"),
-    sqlite3.SQLITE_NOTADB: ("corrupt", "the file is not an SQLite database", "name another file"),
+    sqlite3.SQLITE_CORRUPT: ("corrupt", "the store is damaged", RECOVER),
+    sqlite3.SQLITE_NOTADB: ("not-a-store", "not an SQLite file", "name another file"),
     sqlite3.SQLITE_IOERR: (
         "write",
         "the disk refused to read or write",

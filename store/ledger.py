@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +14,28 @@ _SAME = (
     *("sample", "key", "round", "agent", "step", "take", "model", "kind", "text", "finish_reason", "response_id"),
     *("endpoint", "attempts", "http_status", "error", "started_ns", "ended_ns"),
 )
-_USAGE = ("prompt_tokens", "cached_tokens", "completion_tokens")
+_USAGE = ("prompt_tokens", "cached_tokens", "completion_tokens", "image_tokens", "reasoning_tokens")
+_COUNTED = ("attempts", "maybe_billed")
 _COLUMNS = ("run", *_SAME, "maybe_billed", *_USAGE, "messages")
-_MENDED = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[3:])
-# A received reply stays for good; a failure that left none gives way to what came later.
+_MENDED = ", ".join(
+    [f"{column} = excluded.{column}" for column in _COLUMNS[3:] if column not in _COUNTED]
+    + [f"{column} = calls.{column} + excluded.{column}" for column in _COUNTED]
+)
+# A received reply stays for good; a failure that left none gives way to what came later, its attempts included.
 _RECORD = (
     f"INSERT INTO calls ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
     f" ON CONFLICT (run, sample, key) DO UPDATE SET {_MENDED} WHERE calls.http_status IS NOT 200"
+)
+_SENDING = ("run", "sample", "key", "round", "agent", "step", "take", "model", "since_ns")
+_BEGIN = f"INSERT OR REPLACE INTO sending ({', '.join(_SENDING)}) VALUES ({', '.join('?' * len(_SENDING))})"  # noqa: S608
+_END = "DELETE FROM sending WHERE run = ? AND sample = ? AND key = ?"
+_CUT_OFF = (
+    "INSERT INTO calls (run, sample, key, round, agent, step, take, model, kind, attempts, maybe_billed, error,"
+    " started_ns, ended_ns, messages)"
+    " SELECT run, sample, key, round, agent, step, take, model, 'cut-off', 1, 1, 'stopped before its end was known',"
+    " since_ns, since_ns, '[]' FROM sending WHERE run = ?"
+    " ON CONFLICT (run, sample, key) DO UPDATE SET attempts = attempts + 1, maybe_billed = maybe_billed + 1"
+    " WHERE calls.http_status IS NOT 200"
 )
 _KEEP_PART = "INSERT INTO parts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FIND = f"SELECT {', '.join((*_SAME, *_USAGE))} FROM calls WHERE run = ? AND sample = ? AND key = ?"  # noqa: S608
@@ -27,6 +43,12 @@ _OPEN_KEYS = (
     "SELECT key, sample FROM calls WHERE run = ? AND sample NOT IN (SELECT sample FROM v_settled WHERE run = ?)"
 )
 _PARTS_REMEMBERED = 8192
+
+
+def maybe_billed(db: sqlite3.Connection, run: str) -> int:
+    """Requests of `run` that may have been paid for nothing; while it goes on, those under way among them."""
+    lost = "SELECT (SELECT total(maybe_billed) FROM calls WHERE run = ?1) + count(*) FROM sending WHERE run = ?1"
+    return int(db.execute(lost, (run,)).fetchone()[0])
 
 
 class Ledger:
@@ -71,8 +93,18 @@ class Ledger:
         )
         new = {name: text for name, text in texts.items() if name not in self._kept}
         statements: list[Statement] = [(_KEEP_PART, [*new.items()])] if new else []
-        await self._store.writer.write([*statements, (_RECORD, values)])
+        ended = (_END, (self._run, call["sample"], call["key"]))
+        await self._store.writer.write([*statements, (_RECORD, values), ended])
         self._remember(new)
+
+    def begin(self, call: Mapping[str, Any]) -> None:
+        """Notes that the request of `call` goes out now; until its end is recorded, it may be billed in vain."""
+        values = (self._run, *[call[name] for name in _SENDING[1:-1]], time.time_ns())
+        self._store.writer.post([(_BEGIN, values)])
+
+    async def cut_off(self) -> None:
+        """Puts the calls on record that went out and whose end nobody saw: kind `cut-off`, maybe billed."""
+        await self._store.writer.write([(_CUT_OFF, (self._run,)), ("DELETE FROM sending WHERE run = ?", (self._run,))])
 
     def _remember(self, parts: Mapping[str, str]) -> None:
         if len(self._kept) > _PARTS_REMEMBERED:

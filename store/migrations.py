@@ -294,6 +294,33 @@ def m0009_quarantine(database: Database) -> None:
     """)
 
 
+def m0010_calls_cut_off(database: Database) -> None:
+    """Calls that are under way, how often attempts may have been billed in vain, and what images and thoughts took."""
+    # A row of `sending` stands from the moment a request goes out until its end is on record.
+    database.executescript("""
+        CREATE TABLE sending (
+            run TEXT NOT NULL REFERENCES runs(id),
+            sample TEXT NOT NULL,
+            key TEXT NOT NULL,
+            round INTEGER NOT NULL,
+            agent TEXT NOT NULL,
+            step INTEGER NOT NULL,
+            take INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            since_ns INTEGER NOT NULL,
+            PRIMARY KEY (run, sample, key)
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE calls ADD COLUMN image_tokens INTEGER;
+        ALTER TABLE calls ADD COLUMN reasoning_tokens INTEGER;
+        DROP VIEW v_calls;
+        CREATE VIEW v_calls AS
+            SELECT run, sample, round, agent, step, take, model, kind, (ended_ns - started_ns) / 1000000 AS ms,
+                   prompt_tokens, cached_tokens, image_tokens, completion_tokens, reasoning_tokens, attempts,
+                   maybe_billed, http_status, error, text, endpoint
+            FROM calls;
+    """)
+
+
 _STEPS = (
     m0001_runs,
     m0002_outcomes,
@@ -304,6 +331,7 @@ _STEPS = (
     m0007_views_of_samples,
     m0008_views_of_calls,
     m0009_quarantine,
+    m0010_calls_cut_off,
 )
 _NAMES = {step.__name__ for step in _STEPS}
 _migrations = Migrations("evolgraph")

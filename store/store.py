@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from .connections import is_absent_or_empty, open_for_reading, open_for_writing
+from .connections import (
+    calls_held,
+    is_absent_or_empty,
+    open_for_reading,
+    open_for_writing,
+    refuse_lost,
+    refuse_others,
+)
 from .errors import translated
 from .ownership import Ownership
 from .writer import Writer
@@ -40,7 +47,7 @@ class Store:
         path = Path(path)
         owner, db, reader = await asyncio.to_thread(_opened, path)
         # The writer's thread gives the lock back, so that nothing can be written after it is free.
-        store = cls(path, Writer(db, str(path), capacity=capacity, ended=owner.release), reader)
+        store = cls(path, Writer(db, str(path), capacity=capacity, owner=owner), reader)
         try:
             yield store
         finally:
@@ -66,15 +73,23 @@ class Store:
 
 
 def _opened(path: Path) -> tuple[Ownership, sqlite3.Connection, sqlite3.Connection]:
-    is_absent_or_empty(path)  # so that no lock file appears beside what is no store
+    refuse_others(path)  # so that no lock file appears beside what is no store
     owner = Ownership(path)
     try:
+        if not path.exists():
+            owner.note(0)  # it was deleted to start anew
+        elif is_absent_or_empty(path):
+            refuse_lost(path, owner.calls, 0)
         db = open_for_writing(path)
         try:
+            refuse_lost(path, owner.calls, calls_held(db))
             return owner, db, open_for_reading(path)
         except BaseException:
             db.close()
             raise
+    except sqlite3.Error as error:
+        owner.release()
+        raise translated(error, str(path)) from error
     except BaseException:
         owner.release()
         raise

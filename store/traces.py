@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from .ledger import maybe_billed
 from .lineage import Lineage, Settled, lineages
 from .parts import assembled, hashes
 from .rows import JSON, fetch, snapshot
@@ -74,6 +75,8 @@ class Call:
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
+    image_tokens: int | None
+    reasoning_tokens: int | None
     response_id: str | None
     endpoint: str | None
     attempts: int
@@ -114,6 +117,7 @@ class RunTotals:
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
+    maybe_billed: int
     complexity_before: float | None
     complexity_after: float | None
 
@@ -210,17 +214,30 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
         directions = dict(
             db.execute("SELECT direction, count(*) FROM decisions WHERE run = ? GROUP BY 1 ORDER BY 1", (run,))
         )
-        spent = db.execute(
+        calls, prompt, cached, completion = db.execute(
             "SELECT count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens) FROM calls WHERE run = ?",
             (run,),
         ).fetchone()
+        lost = maybe_billed(db, run)
         means = db.execute(
             "SELECT avg(complexity_before), avg(complexity_after) FROM v_settled"
             " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL",
             (run,),
         ).fetchone()
     counts = {**statuses, "pending": begun - sum(statuses.values())}
-    return RunTotals(counts, ruled.get(1, 0), ruled.get(0, 0), directions, *spent, *means)
+    return RunTotals(
+        statuses=counts,
+        accepted=ruled.get(1, 0),
+        rejected=ruled.get(0, 0),
+        directions=directions,
+        calls=calls,
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        completion_tokens=completion,
+        maybe_billed=lost,
+        complexity_before=means[0],
+        complexity_after=means[1],
+    )
 
 
 def rejection_reasons(db: sqlite3.Connection, run: str) -> list[tuple[str, int, str]]:

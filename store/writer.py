@@ -5,13 +5,15 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from .connections import calls_held
 from .errors import StoreError, is_environmental, translated
+from .ownership import Ownership
 
 Statement = tuple[str, Sequence[Any]]
 """SQL with the values of its parameters: a tuple runs it once, a list of tuples runs it for each of them."""
@@ -25,24 +27,26 @@ _JSON = (dict, list, tuple)
 class _Job(NamedTuple):
     statements: Sequence[Statement]
     done: asyncio.Future[None]
+    posted: bool = False
 
 
 class Writer:
     """Commits submissions in groups, in the order they came; each one wholly or not at all.
 
-    `capacity` is how many submissions may wait or be under way; more make their callers wait. `ended` is called by
-    the thread when it has closed `db`. Belongs to the event loop it was made on.
+    `capacity` is how many submissions may wait or be under way; more make their callers wait. The thread tells `owner`
+    how many calls are committed, and releases it when it has closed `db`. Belongs to the event loop it was made on.
     """
 
-    def __init__(self, db: sqlite3.Connection, where: str, *, capacity: int, ended: Callable[[], None]) -> None:
+    def __init__(self, db: sqlite3.Connection, where: str, *, capacity: int, owner: Ownership) -> None:
         self._db = db
         self._where = where
-        self._ended = ended
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(capacity)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closed = False
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="evolgraph-writer", daemon=True)
         self._thread.start()
 
@@ -61,10 +65,28 @@ class Writer:
         if self._closed:
             self._slots.release()
             raise StoreError("the store is closed", where=self._where, kind="closed")
+        if self._failure:
+            self._slots.release()
+            raise self._failure
         done = self._loop.create_future()
         self._waiting += 1
         self._jobs.put(_Job(statements, done))
         await done
+
+    def post(self, statements: Sequence[Statement]) -> None:
+        """Has `statements` committed soon, in one transaction, without waiting for it.
+
+        Keeps no count of its own: whoever posts bounds it. A failure is raised by the next `write`; after `close`
+        nothing is taken.
+        """
+        if not self._closed:
+            done = self._loop.create_future()
+            done.add_done_callback(self._keep_failure)
+            self._waiting += 1
+            self._jobs.put(_Job(statements, done, posted=True))
+
+    def _keep_failure(self, done: asyncio.Future[None]) -> None:
+        self._failure = self._failure or done.exception()
 
     async def insert(self, rows: Rows) -> None:
         """Inserts `rows` in one transaction; a row whose natural key is there already is left as it was."""
@@ -84,6 +106,7 @@ class Writer:
                 jobs, going = self._next_group()
                 if jobs:
                     outcomes = self._commit(jobs)
+                    self._note()
                     self._loop.call_soon_threadsafe(self._settle, jobs, outcomes)
             # Everything is committed already: a log that cannot be folded in now is folded in by the next owner.
             with contextlib.suppress(sqlite3.OperationalError):
@@ -91,7 +114,11 @@ class Writer:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             self._db.close()
-            self._ended()
+            self._owner.release()
+
+    def _note(self) -> None:
+        with contextlib.suppress(sqlite3.Error, OSError):  # what was committed stays committed
+            self._owner.note(calls_held(self._db))
 
     def _next_group(self) -> tuple[list[_Job], bool]:
         """Waits for a job and takes those behind it; False with the last group."""
@@ -122,7 +149,7 @@ class Writer:
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
-            for statements, _ in jobs:
+            for statements, *_ in jobs:
                 for sql, values in statements:
                     if type(values) is list:
                         db.executemany(sql, values)
@@ -135,9 +162,10 @@ class Writer:
             raise
 
     def _settle(self, jobs: Sequence[_Job], outcomes: Sequence[StoreError | None]) -> None:
-        for (_, done), error in zip(jobs, outcomes, strict=True):
+        for (_, done, posted), error in zip(jobs, outcomes, strict=True):
             self._waiting -= 1
-            self._slots.release()
+            if not posted:
+                self._slots.release()
             if done.done():  # its caller was cancelled
                 continue
             if error is None:

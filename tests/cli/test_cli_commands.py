@@ -17,8 +17,8 @@ from .conftest import SCRIPT, Run, Said, clean_environment, run_in, script_in
 
 SUMMARY = [
     "run", "samples", "reached", "exhausted", "stalled", "failed", "pending", "quarantined", "calls", "replayed",
-    "accepted", "rejected", "directions", "prompt_tokens", "cached_tokens", "completion_tokens", "complexity_before",
-    "complexity_after", "seconds", "cpu_ms_per_call",
+    "accepted", "rejected", "directions", "prompt_tokens", "cached_tokens", "completion_tokens", "image_tokens",
+    "maybe_billed", "complexity_before", "complexity_after", "seconds", "cpu_ms_per_call",
 ]  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def test_a_second_interrupt_stops_at_once(home: Path) -> None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
         assert child.stderr
-        assert child.stderr.readline().startswith("Stopping: calls in flight have 10 s")
+        assert child.stderr.readline().startswith("Stopping: calls in flight have 9 s")
         child.send_signal(signal.SIGINT)
         err = child.communicate(timeout=5)[1]
     serving.terminate()

@@ -129,9 +129,13 @@ class Book:
 
     def __init__(self) -> None:
         self.calls: dict[str, Mapping[str, Any]] = {}
+        self.begun: list[str] = []
 
     async def find(self, key: str) -> Mapping[str, Any] | None:
         return self.calls.get(key)
+
+    def begin(self, call: Mapping[str, Any]) -> None:
+        self.begun.append(call["key"])
 
     async def record(self, call: Mapping[str, Any]) -> None:
         earlier = self.calls.get(call["key"], {"http_status": None})

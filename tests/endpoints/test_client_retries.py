@@ -6,8 +6,9 @@ from email.utils import format_datetime
 
 import pytest
 from aiohttp import web
+from evolgraph.endpoints.chat import Message, TextPart
 from evolgraph.endpoints.errors import EndpointError
-from evolgraph.endpoints.limits import Clock, Limit
+from evolgraph.endpoints.limits import Room, Slots
 from evolgraph.endpoints.probing import probe
 from evolgraph.endpoints.retries import retry_after
 
@@ -35,8 +36,6 @@ async def half_a_body(request: web.Request) -> web.StreamResponse:
         (half_a_body, "unreachable", 3),
         (sends("no", 400), "bad-request", 1),
         (sends("no", 422), "bad-request", 1),
-        (sends("busy", 429), "rate-limited", 12),
-        (sends("busy", 503), "server", 12),
     ],
 )
 async def test_a_lasting_failure_ends_after_so_many_requests(
@@ -105,13 +104,74 @@ def test_the_header_may_be_seconds_or_a_date() -> None:
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
-async def test_a_server_that_is_not_there_is_unreachable(book: Book) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_that_refuses_everything_is_waited_for(
+    server: Scripted, book: Book, waits: Waits, status: int
+) -> None:
+    server.steps = [sends("busy", status)] * 200
+    async with make_client(server, book=book, waits=waits) as client:
+        answers = await asyncio.gather(*(client.ask(make_ask(f"s{i}")) for i in range(4)))
+        assert not client.outages
+    assert {answer.kind for answer in answers} == {"ok"}
+    assert len(server.bodies) == 204
+    # All that were in flight were refused; then it was asked once in five seconds, by one at a time.
+    assert waits.time - 1000 >= 5 * (200 - 4 - 2)
+
+
+async def test_what_a_server_refuses_alone_is_given_up(server: Scripted, book: Book) -> None:
+    async def picky(request: web.Request) -> web.StreamResponse:
+        return await (sends("busy", 429) if "s0" in server.raw[-1].decode() else says())(request)
+
+    server.otherwise = picky
+    asked = make_ask("s0", messages=(Message("user", (TextPart("about s0"),)),))
+    async with make_client(server, book=book) as client, asyncio.TaskGroup() as tasks:
+        refused = tasks.create_task(client.ask(asked))
+        number = 0
+        while not refused.done():
+            number += 1
+            other = make_ask(f"t{number}", messages=(Message("user", (TextPart("t"),)),))
+            assert (await client.ask(other)).kind == "ok"
+    assert refused.result().kind == "rate-limited"
+    assert sum(b"s0" in raw for raw in server.raw) == 12
+
+
+async def test_a_server_that_is_not_there_is_waited_for_and_then_stops_the_run(book: Book, waits: Waits) -> None:
     async with serving(Scripted()) as gone:
         pass
-    async with make_client(gone, book=book) as client:
-        answer = await client.ask(make_ask())
-    assert (answer.kind, client.stats.sent) == ("unreachable", 3)
-    assert answer.detail.startswith("no connection")
+    async with make_client(gone, book=book, waits=waits) as client:
+        with pytest.raises(EndpointError, match="no connection") as caught:
+            await client.ask(make_ask())
+        assert [lane.endpoint.url for lane in client.outages] == [gone.url]
+    assert caught.value.kind == "unreachable"
+    assert waits.time - 1000 > 3600
+    assert client.stats.sent <= 3600 / 5 + 3
+    assert book.calls == {}
+
+
+async def test_spent_credit_stops_the_run(server: Scripted) -> None:
+    server.otherwise = sends('{"error": {"message": "You exceeded it", "code": "insufficient_quota"}}', 429)
+    async with make_client(server) as client:
+        with pytest.raises(EndpointError, match="no quota left") as caught:
+            await client.ask(make_ask())
+    assert (caught.value.kind, len(server.bodies)) == ("quota", 1)
+
+
+async def test_a_lost_connection_is_followed_by_a_fresh_one() -> None:
+    """One that a server closed while it was idle may be lost; the next attempt takes none that was idle."""
+    ports: list[tuple[int, bool]] = []
+
+    async def once_then_reset(request: web.Request) -> web.StreamResponse:
+        assert request.transport
+        port = request.transport.get_extra_info("peername")[1]
+        used = any(port == earlier for earlier, _ in ports)
+        ports.append((port, used))
+        return await (resets if used else says())(request)
+
+    async with serving(Scripted(otherwise=once_then_reset)) as server, make_client(server) as client:
+        answers = [await client.ask(make_ask(f"s{i}")) for i in range(6)]
+    assert {answer.kind for answer in answers} == {"ok"}
+    assert [used for _, used in ports].count(True) > 0
+    assert client.stats.sent - len(answers) == [used for _, used in ports].count(True)
 
 
 async def test_connections_that_the_server_closes_when_idle_cost_nothing() -> None:
@@ -134,7 +194,7 @@ async def test_a_refused_key_stops_the_run_and_is_named_nowhere(
         with pytest.raises(EndpointError):
             await client.ask(make_ask("s2"))
     assert server.headers[0]["Authorization"] == f"Bearer {SECRET}"
-    assert (caught.value.kind, len(server.bodies), book.calls) == ("auth", 1, {})
+    assert (caught.value.kind, len(server.bodies), book.only["kind"]) == ("auth", 1, "auth")
     told = f"{caught.value!r} {caught.value} {server.endpoint(key_env='TOY_KEY')!r} {vars(client)} {caplog.text}"
     assert SECRET not in told
     assert server.url in str(caught.value) and "key_env" in str(caught.value)
@@ -170,7 +230,7 @@ async def test_an_unknown_model_or_path_stops_the_run(server: Scripted, book: Bo
     async with make_client(server, book=book) as client:
         with pytest.raises(EndpointError) as caught:
             await client.ask(make_ask())
-    assert (caught.value.kind, len(server.bodies), book.calls) == ("not-found", 1, {})
+    assert (caught.value.kind, len(server.bodies), book.only["kind"]) == ("not-found", 1, "not-found")
 
 
 async def test_a_probe_finds_what_would_stop_a_run(server: Scripted) -> None:
@@ -195,12 +255,13 @@ async def test_a_probe_of_nothing_names_the_address_and_the_remedy() -> None:
 
 
 async def test_slots_are_given_in_order_and_survive_cancellation() -> None:
-    limit, order = Limit(1, Clock()), []
+    slots, order = Slots(lambda: 1), []
 
     async def work(name: int) -> None:
-        async with limit.slot():
-            order.append(name)
-            await asyncio.sleep(0)
+        assert await slots.take()
+        order.append(name)
+        await asyncio.sleep(0)
+        slots.give_back()
 
     tasks = [asyncio.create_task(work(name)) for name in range(6)]
     await asyncio.sleep(0)
@@ -208,20 +269,53 @@ async def test_slots_are_given_in_order_and_survive_cancellation() -> None:
     tasks[4].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [0, 1, 3, 5]
-    assert (limit.in_flight, limit.load) == (0, 0)
+    assert (slots.in_flight, slots.load) == (0, 0)
 
 
 async def test_a_lowered_capacity_takes_effect_as_slots_come_back() -> None:
-    limit = Limit(3, Clock())
-    most = 0
+    capacity, most = 3, 0
+    slots = Slots(lambda: capacity)
 
     async def work() -> None:
-        nonlocal most
-        async with limit.slot():
-            await asyncio.sleep(0)
-            limit.capacity = 1
-            most = max(most, limit.in_flight)
-            await asyncio.sleep(0)
+        nonlocal most, capacity
+        assert await slots.take()
+        await asyncio.sleep(0)
+        capacity = 1
+        most = max(most, slots.in_flight)
+        await asyncio.sleep(0)
+        slots.give_back()
 
     await asyncio.gather(*(work() for _ in range(9)))
-    assert (most, limit.in_flight) == (3, 0)
+    assert (most, slots.in_flight) == (3, 0)
+
+
+async def test_whoever_waits_can_be_sent_away() -> None:
+    slots = Slots(lambda: 1)
+    assert await slots.take()
+    waiting = [asyncio.create_task(slots.take()) for _ in range(3)]
+    await asyncio.sleep(0)
+    slots.send_away(1)
+    await asyncio.sleep(0)
+    assert [task.done() for task in waiting] == [True, False, False]
+    slots.send_away()
+    assert await asyncio.gather(*waiting) == [False, False, False]
+    slots.give_back()
+    assert (slots.in_flight, slots.load) == (0, 0)
+
+
+async def test_bytes_in_flight_are_bounded_and_what_is_larger_goes_alone() -> None:
+    room = Room(100)
+    most = 0
+
+    async def work(size: int) -> None:
+        nonlocal most
+        async with room.hold(size):
+            most = max(most, room.held if room.held != size else 0)
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(work(size)) for size in (60, 60, 40, 250, 10, 90, 30)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert 60 < most <= 100
+    assert room.held == 0

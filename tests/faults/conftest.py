@@ -3,7 +3,7 @@
 import asyncio
 import json
 import urllib.request
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import Sample
 from evolgraph.store.connections import reading
 
+from .starts import Forks, forking
+
 FEW, MANY = 2, 60
 """Samples of a run: in the default run of the tests, and of those marked `faults`."""
 SENTINEL = "sk-SENTINEL-5f2c0a9d71"
@@ -37,6 +39,12 @@ PROMPTER = Prompter(Library())
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request of these tests carries a key that must be found nowhere afterwards."""
     monkeypatch.setenv(KEY_ENV, SENTINEL)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    with forking() as process:
+        yield process
 
 
 @dataclass(frozen=True)

@@ -381,7 +381,6 @@ def test_a_damaged_schema_is_named(finished: Path, tmp_path: Path) -> None:
     assert problem.kind == "integrity"
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite's message is no text: UnicodeDecodeError", raises=UnicodeDecodeError)
 def test_readers_name_a_damaged_schema(finished: Path, tmp_path: Path) -> None:
     store = copied(finished, tmp_path)
     store.write_bytes(store.read_bytes().replace(*SCHEMA))

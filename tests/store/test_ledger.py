@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,47 @@ def test_texts_are_put_together_as_they_were(text: str) -> None:
     if texts:
         with pytest.raises(StoreError, match="missing"):
             assembled(outline, {})
+
+
+BEGUN = {"sample": "a", "key": "a-1-key", "round": 1, "agent": "perception", "step": 0, "take": 0, "model": "m"}
+
+
+async def test_a_call_that_was_cut_off_is_on_record_and_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        Ledger(store, "r").begin(BEGUN)
+    for _ in range(2):  # killed twice while it was under way
+        async with Store.open(path) as store:
+            ledger = Ledger(store, "r")
+            await ledger.cut_off()
+            found = await ledger.find("a-1-key")
+            assert found and (found["kind"], found["text"]) == ("cut-off", None)
+            ledger.begin(BEGUN)
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        await ledger.cut_off()
+        await ledger.record(call("a", attempts=2, maybe_billed=1))
+        await ledger.cut_off()
+    with reading(path) as db:
+        assert db.execute("SELECT kind, attempts, maybe_billed FROM calls").fetchall() == [("ok", 5, 4)]
+        assert db.execute("SELECT count(*) FROM sending").fetchone() == (0,)
+
+
+async def test_a_call_whose_end_is_on_record_was_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        ledger = Ledger(store, "r")
+        ledger.begin(BEGUN)
+        await ledger.record(call("a"))
+        await ledger.cut_off()
+    with reading(path) as db:
+        assert db.execute("SELECT kind, attempts, maybe_billed FROM calls").fetchall() == [("ok", 1, 0)]
+
+
+async def test_a_note_that_cannot_be_written_is_told_by_the_next_write(tmp_path: Path) -> None:
+    async with Store.open(tmp_path / "run.db") as store:
+        store.writer.post([("INSERT INTO nowhere VALUES (1)", ())])
+        while store.writer.waiting:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        with pytest.raises(StoreError, match="nowhere"):
+            await store.writer.write([("DELETE FROM sending", ())])

@@ -5,10 +5,6 @@ moment, as a dead process leaves them, its log cut anywhere; the run goes on wit
 """
 
 import asyncio
-import hashlib
-import json
-import random
-import re
 import shutil
 import tempfile
 from collections import Counter
@@ -16,114 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from evolgraph.agents.judge import FLAGS
-from evolgraph.endpoints.chat import CallKey
-from evolgraph.endpoints.endpoint import Endpoint
-from evolgraph.endpoints.wire import request_seed
-from evolgraph.graph import Settings, evolve
-from evolgraph.samples.sample import Image, Sample
+from evolgraph.graph import evolve
 from evolgraph.store import traces
 from evolgraph.store.check import examine
 from evolgraph.store.connections import reading
-from evolgraph.store.errors import StoreError
-from evolgraph.store.lineage import settled_records
 from evolgraph.store.runs import newest_run
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from PIL import Image as Picture
 
-from ..conftest import make_sample
+from ..toy import MOST, SETTINGS, Model, committed, is_readable, query, records, seeds
 
-MOST = 6
 FRAME = 24 + 4096
 """Bytes of a page in the log."""
-SETTINGS = Settings(rounds=4, target=8.5, patience=3, seed=3, concurrency=3)
-
-
-def completion(content: str | None, seed: int, finish: str = "stop") -> dict[str, Any]:
-    message = {"role": "assistant", "content": content}
-    usage = {"prompt_tokens": 50 + seed % 50, "completion_tokens": 1 + seed % 20}
-    choice = {"index": 0, "message": message, "finish_reason": finish}
-    return {"id": f"c{seed}", "choices": [choice], "usage": usage}
-
-
-def evolved(row: dict[str, Any], agent: str, seed: int) -> dict[str, Any]:
-    form = "depth_order" if row["form"] != "depth_order" else "relative_distance"
-    return {
-        "id": row["id"],
-        "objects": ["cup", "plate"],
-        "skills": ["Grounding"],
-        "form": form if agent == "interaction" else row["form"],
-        "question": f"Which piece of {row['id']} is number {seed} about, seen by {agent}?",
-        "steps": [{"manipulation": None, "description": "Look at the table."}],
-        "answer": f"Piece {seed % 97} of {row['id']}.",
-    }
-
-
-def reply(body: dict[str, Any]) -> dict[str, Any]:
-    """What the model says follows from the request alone; now and then it is nonsense."""
-    seed, agent = body["seed"], body["response_format"]["json_schema"]["name"]
-    kind = seed % 13
-    if kind == 0:
-        return completion("No JSON today.", seed)
-    if kind == 1:
-        return completion('{"evolved": [', seed, "length")
-    text = body["messages"][1]["content"][-1]["text"]
-    blocks = {name: json.loads(data) for name, data in re.findall(r"^```json (\w+)\n(.*?)\n```$", text, re.M | re.S)}
-    if agent != "judge":
-        rows = [evolved(row, agent, seed) for row in blocks["questions"][kind == 2 :]]
-        return completion(json.dumps({"evolved": rows}), seed)
-    verdicts = []
-    for number, pair in enumerate(blocks["pairs"]):
-        chance = random.Random(f"{seed} {number}")
-        before = chance.randint(2, 6)
-        scores = {"score_before": before, "score_after": before + chance.randint(0, 3)}
-        flags = {flag: chance.random() > 0.1 for flag in FLAGS}
-        verdicts.append({"id": pair["id"], **flags, **scores, "reason": "As it should be."})
-    return completion(json.dumps({"verdicts": verdicts}), seed)
-
-
-class Model:
-    """Answers at once, but holds one request back for ever when it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-        self.hold_at: int | None = None
-        self.held = asyncio.Event()
-
-    def begin(self, hold_at: int | None) -> None:
-        self.asked.clear()
-        self.held.clear()
-        self.hold_at = hold_at
-
-    async def chat(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.asked.append(body["seed"])
-        if len(self.asked) == self.hold_at:
-            self.held.set()
-            await asyncio.Event().wait()
-        return web.json_response(reply(body))
-
-    async def models(self, _: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": "toy"}]})
-
-    async def serve(self) -> None:
-        app = web.Application(handler_args={"handler_cancellation": True})
-        app.router.add_post("/v1/chat/completions", self.chat)
-        app.router.add_get("/v1/models", self.models)
-        self.runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
-        self.endpoint = Endpoint(url=f"http://127.0.0.1:{self.runner.addresses[0][1]}/v1", model="toy")
-
-
-def seeds(folder: Path) -> list[Sample]:
-    Picture.new("RGB", (64, 48), "white").save(folder / "table.png")
-    digest = hashlib.sha256((folder / "table.png").read_bytes()).hexdigest()
-    image = Image(path="table.png", sha256=digest, width=64, height=48)
-    return [make_sample(f"sample-{number}", 1 + number % 3, images=(image,)) for number in range(MOST)]
 
 
 def files_of(store: Path) -> tuple[Path, Path]:
@@ -158,7 +59,7 @@ class AnyOrder(RuleBasedStateMachine):
         if AnyOrder.expected is None:
             self.store, self.number = self.folder / "undisturbed.db", MOST
             self.loop.run(self.run())
-            AnyOrder.expected = {record["id"]: record for record in self.records()}
+            AnyOrder.expected = {record["id"]: record for record in records(self.store)}
             assert len(AnyOrder.expected) == MOST
         self.store, self.number, self.kills = self.folder / "run.db", 3, 0
 
@@ -166,8 +67,12 @@ class AnyOrder(RuleBasedStateMachine):
         try:
             self.loop.run(self.run())
             self.goes_on_soundly()
-            assert [record["id"] for record in self.records()] == [sample.id for sample in self.samples[: self.number]]
-            assert self.query("SELECT count(*), count(DISTINCT sample) FROM settled") == [(self.number, self.number)]
+            assert [record["id"] for record in records(self.store)] == [
+                sample.id for sample in self.samples[: self.number]
+            ]
+            assert query(self.store, "SELECT count(*), count(DISTINCT sample) FROM settled") == [
+                (self.number, self.number)
+            ]
             self.loop.run(self.run())
             assert not self.model.asked, "everything is settled"
         finally:
@@ -197,7 +102,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def read(self) -> None:
         """Whatever was written can be read, and what is settled is what an undisturbed run settles."""
-        if not self.is_readable():
+        if not is_readable(self.store):
             return
         with reading(self.store) as db:
             run = newest_run(db)
@@ -208,12 +113,12 @@ class AnyOrder(RuleBasedStateMachine):
                 assert found.id == line.id
                 assert (found.settled is None) == (line.status == "pending")
         assert self.expected
-        for record in self.records():
+        for record in records(self.store):
             assert record == self.expected[record["id"]]
 
     @invariant()
     def goes_on_soundly(self) -> None:
-        if self.is_readable():
+        if is_readable(self.store):
             assert list(map(str, examine(self.store))) == []
 
     async def run(
@@ -221,7 +126,7 @@ class AnyOrder(RuleBasedStateMachine):
         lost: float = 0,
     ) -> None:  # fmt: skip
         """One start: to the end, or until the model holds back its request number `calls`."""
-        committed = self.committed()
+        before = committed(self.store)
         self.model.begin(calls)
         given = self.samples[: self.number]
         run = evolve(given, store=self.store, images=self.folder, endpoints=[self.model.endpoint], settings=SETTINGS)
@@ -238,35 +143,10 @@ class AnyOrder(RuleBasedStateMachine):
                 await taking
             taking.cancel()
             held.cancel()
-        assert not committed & {*self.model.asked}, "a committed reply was asked for again"
+        assert not before & {*self.model.asked}, "a committed reply was asked for again"
         repeats = [seed for seed, times in Counter(self.model.asked).items() if times > 1]
         assert not repeats, "one start asks nothing twice"
         self.store = copy or self.store
-
-    def committed(self) -> set[int]:
-        """The seeds of the requests whose replies the store holds."""
-        if not self.is_readable():
-            return set()
-        rows = self.query("SELECT sample, round, agent, take, step FROM calls WHERE http_status = 200")
-        return {request_seed(SETTINGS.seed, CallKey(*row[:4]), row[4]) for row in rows}
-
-    def is_readable(self) -> bool:
-        """Whether there is a store with its tables: a kill may come before."""
-        try:
-            with reading(self.store):
-                return True
-        except StoreError as error:
-            assert error.kind in ("open", "not-a-store")
-            return False
-
-    def records(self) -> list[dict[str, Any]]:
-        with reading(self.store) as db:
-            run = newest_run(db)
-            return list(settled_records(db, run.id)) if run else []
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with reading(self.store) as db:
-            return db.execute(sql).fetchall()
 
 
 async def started() -> Model:

@@ -96,6 +96,32 @@ async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         open_for_reading(path)
 
 
+LOOK = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(*db.execute("SELECT count(*) FROM runs"))
+db.close()
+"""
+
+
+@pytest.mark.parametrize("look", ["not at all", "read", "open again"])
+async def test_another_program_that_looks_does_not_take_the_log_away(tmp_path: Path, look: str) -> None:
+    """The last connection that closes removes the log: nothing may make another program's seem the last."""
+    path = tmp_path / "run.db"
+    async with Store.open(path) as store:
+        if look == "read":
+            with reading(path):
+                pass
+        if look == "open again":
+            assert (await refusal(path)).kind == "locked"
+        for number in (1, 2):
+            row = {"id": str(number), "created_ns": number, "fingerprint": {}, "seed": 0}
+            await store.writer.insert({"runs": [row]})
+            with started(LOOK, path) as child:
+                assert child.communicate()[0] == f"({number},)\n"
+            assert path.with_name("run.db-wal").exists()
+
+
 async def test_readers_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     async with Store.open(path) as store:

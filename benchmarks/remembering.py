@@ -1,0 +1,34 @@
+"""`python -m benchmarks.remembering`: the embedded model, which here thinks about each request only once.
+
+Its replies depend on the request alone, so that runs over the same samples can be repeated quickly. Takes the options
+of `python -m evolgraph.endpoints.builtin`.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from evolgraph.endpoints.builtin import mind
+from evolgraph.endpoints.builtin.__main__ import main
+from evolgraph.endpoints.builtin.pictures import Picture
+from evolgraph.endpoints.builtin.request import Request
+
+
+class Remembering(mind.Mind):
+    """A mind that keeps all its replies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._replies: dict[tuple[object, ...], str] = {}
+
+    def reply(self, request: Request, pictures: Sequence[Picture]) -> str:
+        """The reply of the first time."""
+        texts = tuple(part for part in request.parts if isinstance(part, str))
+        asked = (texts, tuple(picture.digest for picture in pictures), request.task, request.seed)
+        if asked not in self._replies:
+            self._replies[asked] = super().reply(request, pictures)
+        return self._replies[asked]
+
+
+if __name__ == "__main__":
+    mind.Mind = Remembering
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""An endpoint and all that was learned of it: what is under way, how much it takes, whether it is there at all."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from .endpoint import Endpoint
+from .held import Held
+from .limits import Clock, Room, Slots
+from .pace import Pace
+from .retries import LONGEST_WAIT, is_declined, retry_after
+from .transport import Attempt
+from .wire import Dialect
+
+PROBE_S: Final = 5.0
+"""Seconds between two requests to an endpoint that is down."""
+_FIRST_PROBE_S: Final = 0.5
+_REFUSALS: Final = 3
+"""Refusals in a row, without a reply in between, that mean down."""
+_UNFIT: Final = 2
+_AILING: Final = 5
+"""Errors and timeouts in a row that make an endpoint the last choice for a while."""
+
+
+class Turn(Enum):
+    """What came of waiting for a slot."""
+
+    SLOT = "slot"
+    PROBE = "probe"
+    """A slot of an endpoint that is down: this request finds out whether it is back."""
+    AGAIN = "again"
+    """No slot: another endpoint may be the better choice now."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an endpoint was asked and did, in this start."""
+
+    sent: int = 0
+    received: int = 0
+    refused: int = 0
+    failed: int = 0
+    bytes_sent: int = 0
+
+
+class Lane:
+    """One endpoint as the pool sees it.
+
+    It is `down` when it cannot be reached or refuses all that it is asked. Then one request at a time goes to it, at
+    most every `PROBE_S` seconds, until one is answered; whoever waits for a slot chooses again. `on_return` is called
+    when it is back, `on_free` when it has a slot that nobody here waits for.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        clock: Clock,
+        on_return: Callable[[], None] = lambda: None,
+        on_free: Callable[["Lane"], None] = lambda _: None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.pace = Pace(endpoint.max_in_flight)
+        self.slots = Slots(lambda: 0 if self.down else self.pace.limit)
+        self.held = Held(trusted=bool(endpoint.image_uuid))
+        self.room = Room(endpoint.max_bytes_in_flight)
+        self.counts = Counts()
+        self.ignores_schema = False
+        """Whether replies have shown that the endpoint does not enforce `response_format`."""
+        self._fits = {True: 0, False: 0}
+        self.down_since: float | None = None
+        self.why = ""
+        """What the endpoint said when it went down, in one line."""
+        self._clock = clock
+        self._on_return = on_return
+        self._on_free = on_free
+        self._refusals = 0
+        self._errors = 0
+        self._quiet_until = 0.0
+        self._ailing_until = 0.0
+        self._probing = False
+        self._naps: set[asyncio.Future[None]] = set()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How requests to it are written."""
+        return Dialect(uuids=self.held.trusted, held=self.held, schema_in_prompt=self.ignores_schema)
+
+    @property
+    def down(self) -> bool:
+        """Whether it is given up for now."""
+        return self.down_since is not None
+
+    @property
+    def quiet_left(self) -> float:
+        """Seconds in which no request may start."""
+        return max(0.0, self._quiet_until - self._clock.now())
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would go out without waiting for the endpoint to recover; one that is down is ready for
+        its next probe when that is due."""
+        if self.quiet_left > 0:
+            return False
+        return not self._probing if self.down else self._ailing_until <= self._clock.now()
+
+    @property
+    def free(self) -> bool:
+        """Whether a request would go out at once."""
+        return self.ready and (self.down or self.slots.free)
+
+    @property
+    def probed_in(self) -> float:
+        """Seconds until the next request may go to an endpoint that is down; a probe under way comes last."""
+        return self.quiet_left + (PROBE_S if self._probing else 0.0)
+
+    async def enter(self) -> Turn:
+        """Waits for a slot and for the end of a pause."""
+        if self.down and not self._probing:
+            self._probing = True
+            entered = False
+            try:
+                entered = await self._quiet_over()
+            finally:
+                if not entered:
+                    self.end_probe()
+            if entered:
+                self.slots.force()
+            return Turn.PROBE if entered else Turn.AGAIN
+        if not await self.slots.take():
+            return Turn.AGAIN
+        # The pause is waited for while holding the slot: no more than the limit wake at its end.
+        entered = False
+        try:
+            entered = await self._quiet_over()
+        finally:
+            if not entered:
+                self.leave()
+        return Turn.SLOT if entered else Turn.AGAIN
+
+    async def _quiet_over(self) -> bool:
+        """Waits until requests may start; False when woken before, to choose again."""
+        while (left := self.quiet_left) > 0:
+            if not await self._nap(left):
+                return False
+        return True
+
+    def look(self, running: float, waiting: float) -> None:
+        """The endpoint said what it runs and what waits inside it."""
+        self.pace.told(running, waiting, self.slots.in_flight)
+        self.slots.hand_out()
+        if self.slots.free:
+            self._on_free(self)
+
+    def fitted(self, fits: bool) -> None:
+        """A reply did or did not fit its schema, without being cut short."""
+        self._fits[fits] += 1
+        # One that enforced the schema would not have let it through; a single reply may have been cut unnoticed.
+        if self._fits[False] >= _UNFIT and self._fits[False] > self._fits[True] / 4:
+            self.ignores_schema = True
+
+    def leave(self) -> None:
+        """Returns the slot."""
+        self.slots.give_back()
+        if self.slots.free:
+            self._on_free(self)
+
+    def send_away(self) -> None:
+        """Makes everybody choose again who waits here."""
+        self.slots.send_away()
+        for nap in self._naps:
+            nap.cancel()
+
+    def settle(self, attempt: Attempt, turn: Turn, seconds: float) -> None:
+        """Learns from what a request came to after `seconds`. To be called before its slot is returned."""
+        now = self._clock.now()
+        if is_declined(attempt):
+            self._refused(attempt, turn, now)
+        elif attempt.reply.kind in ("server", "timeout", "unreachable", "garbled"):
+            self._failed(attempt, now)
+        else:
+            self._answered(seconds, now)
+
+    def _answered(self, seconds: float, now: float) -> None:
+        self.counts.received += 1
+        self._refusals = self._errors = 0
+        self._ailing_until = 0.0
+        self.pace.replied(seconds, self.slots.in_flight, now)
+        self._come_back()
+
+    def _failed(self, attempt: Attempt, now: float) -> None:
+        """An error is no refusal: the endpoint is there. Many in a row make it the last choice."""
+        self.counts.failed += 1
+        if attempt.reply.kind == "timeout":
+            self.pace.refused(now)
+        self._errors += 1
+        if self._errors >= _AILING:
+            self._ailing_until = now + PROBE_S
+        self._come_back()
+
+    def _refused(self, attempt: Attempt, turn: Turn, now: float) -> None:
+        self.counts.refused += 1
+        self._refusals += 1
+        asked = retry_after(attempt.retry_after) if attempt.connected else None
+        if attempt.connected:
+            self.pace.refused(now)
+        if turn is Turn.PROBE:
+            self._be_quiet(max(PROBE_S, asked or 0.0), now)
+            self.end_probe()
+        elif not self.down and (self._refusals >= _REFUSALS or not attempt.connected):
+            self.down_since, self.why = now, attempt.reply.detail
+            self._be_quiet(asked or _FIRST_PROBE_S, now)
+            self.slots.send_away()
+        elif asked:
+            self._be_quiet(asked, now)
+
+    def _be_quiet(self, seconds: float, now: float) -> None:
+        self._quiet_until = max(self._quiet_until, now + min(seconds, LONGEST_WAIT))
+
+    def _come_back(self) -> None:
+        if self.down:
+            self.down_since = None
+            self._quiet_until = 0.0
+            self._probing = False
+            self._on_return()
+        self.slots.hand_out()
+
+    def end_probe(self) -> None:
+        """A probe came to nothing: whoever waits here may be the next."""
+        self._probing = False
+        self.slots.send_away(1)
+
+    async def _nap(self, seconds: float) -> bool:
+        """Sleeps; False when woken to choose again."""
+        nap: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._naps.add(nap)
+        try:
+            await asyncio.wait([nap])
+            return not nap.cancelled()
+        finally:
+            self._naps.discard(nap)
+            nap.cancel()
