@@ -56,6 +56,9 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--estimate", type=click.IntRange(1), metavar="N", help="Evolve N samples, then tell what all would take."
 )
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), metavar="N", help="Serve Prometheus metrics; 0: any port."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 def evolve(ctx: click.Context, /, **options: Any) -> None:
@@ -85,6 +88,7 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     from ..graph.results import check_writable, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
+    from .metrics import listening, metrics_served
     from .stopping import INTERRUPTED, stopping_on_signals
 
     out, seeds = console(), options["seeds"]
@@ -96,8 +100,8 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
         resume=options["resume"] == "auto",
     )  # fmt: skip
-    with stopping_on_signals(run, out):
-        async with run:
+    with listening(options["metrics_port"]) as listener, stopping_on_signals(run, out):
+        async with run, metrics_served(run, listener, out):
             if not endpoints:
                 words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
                 out.print(words, soft_wrap=True)

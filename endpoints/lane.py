@@ -1,8 +1,9 @@
 """An endpoint and all that was learned of it: what is under way, how much it takes, whether it is there at all."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -43,6 +44,8 @@ class Counts:
     refused: int = 0
     failed: int = 0
     bytes_sent: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Requests by how they ended, `ok` among them."""
 
 
 class Lane:
@@ -176,6 +179,7 @@ class Lane:
     def settle(self, attempt: Attempt, turn: Turn, seconds: float) -> None:
         """Learns from what a request came to after `seconds`. To be called before its slot is returned."""
         now = self._clock.now()
+        self.counts.kinds[attempt.reply.kind] += 1
         if is_declined(attempt):
             self._refused(attempt, turn, now)
         elif attempt.reply.kind in ("server", "timeout", "unreachable", "garbled"):

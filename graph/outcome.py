@@ -51,6 +51,10 @@ class Progress:
     rounds: int = 0
     accepted: int = 0
     rejected: int = 0
+    directions: Counter[str] = field(default_factory=Counter)
+    """Rounds by their direction."""
+    pairs: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Pairs by direction, what became of them (`accepted` or `rejected`) and the code of the ruling."""
 
     @property
     def done(self) -> int:
@@ -60,6 +64,11 @@ class Progress:
     def close_round(self, verdicts: list[dict[str, Any]]) -> None:
         """Counts a finished round's verdicts."""
         self.rounds += 1
+        self.directions.update({verdict["direction"] for verdict in verdicts})
+        self.pairs.update(
+            (verdict["direction"], "accepted" if verdict["accepted"] else "rejected", verdict["code"])
+            for verdict in verdicts
+        )
         accepted = sum(bool(verdict["accepted"]) for verdict in verdicts)
         self.accepted += accepted
         self.rejected += len(verdicts) - accepted

@@ -3,23 +3,20 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
 from ..agents.agent import Prompter
 from ..agents.judge import Judge
 from ..agents.registry import directions, screens
-from ..endpoints.builtin.child import running
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
-from ..endpoints.errors import EndpointError
 from ..endpoints.gate import Budget, Gate, Stopped
-from ..endpoints.probing import probe
 from ..errors import EvolgraphError
 from ..prompts.library import Library
 from ..samples.formats.reader import Rejected
@@ -39,14 +36,18 @@ from ..store.runs import (
 )
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
-from .checks import check_ablations, check_policy, check_prompts, check_roles
+from .checks import check_ablations, check_policy, check_prompts
 from .feed import READ_AHEAD, Feed
 from .identity import RunError, claim, fingerprint
 from .machine import build_graph
+from .models import gathered
 from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
 from .policies.registry import load_policy
 from .settings import Settings
 from .state import State, initial, reopened, rows
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 GRACE_S: Final = 8.0
 """Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
@@ -68,11 +69,13 @@ class Evolution:
         *,
         images: Path | None,
         endpoints: Sequence[Endpoint],
+        models: Mapping[str, "BaseChatModel"],
         settings: Settings,
         resume: bool,
     ) -> None:
         self._feed = Feed(seeds, images, settings.limit)
         self.endpoints = tuple(endpoints)
+        self._models = models
         self._resume = resume
         self._stack = AsyncExitStack()
         self._outcomes: deque[Outcome] = deque()
@@ -135,6 +138,16 @@ class Evolution:
         unfinished = not self.progress.read_all or self.progress.done < self.progress.seen
         return self._gate.reason if unfinished else None
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since this start began."""
+        return time.monotonic() - self._started
+
+    @property
+    def writes_waiting(self) -> int:
+        """Writes that wait for the store's writer or are under way."""
+        return self._store.writer.waiting
+
     def stop(self, reason: str, grace: float = GRACE_S) -> None:
         """Sends nothing more, lets calls in flight finish for `grace` seconds, then ends. The store can be resumed."""
         self._gate.close(reason)
@@ -167,7 +180,7 @@ class Evolution:
             maybe_billed=found.maybe_billed,
             complexity_before=found.complexity_before,
             complexity_after=found.complexity_after,
-            seconds=round(time.monotonic() - self._started, 3),
+            seconds=round(self.seconds, 3),
             cpu_ms_per_call=round((time.process_time() - self._cpu) * 1000 / calls, 3) if calls else None,
         )
 
@@ -178,11 +191,7 @@ class Evolution:
         check_ablations(settings.ablate, list(agents))
         await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
-        if not self.endpoints:
-            url = await self._stack.enter_async_context(running())
-            self.endpoints = (Endpoint(url=url, model="builtin"),)
-        self.endpoints = await _probed(self.endpoints)
-        check_roles(self.endpoints)
+        self.endpoints = await gathered(self.endpoints, self._models, self._stack)
         await check_policy(policy, [name for name in agents if name not in settings.ablate], list(agents))
         check_prompts(library, list(agents.values()))
         identity = fingerprint(settings, library, policy, self.endpoints, list(agents))
@@ -290,27 +299,6 @@ class Evolution:
         return outcome_of(cast(State, final))
 
 
-async def _probed(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    """The endpoints with what they tell of themselves.
-
-    One that cannot be reached is no error while another does its work. Raises EndpointError.
-    """
-    found: list[Endpoint] = []
-    lost: list[tuple[Endpoint, EndpointError]] = []
-    for endpoint in dict.fromkeys(endpoints):
-        try:
-            found.append(await probe(endpoint))
-        except EndpointError as error:
-            if error.kind != "unreachable":
-                raise
-            lost.append((endpoint, error))
-    served = {role for endpoint in found for role in endpoint.roles}
-    for endpoint, error in lost:
-        if not served.issuperset(endpoint.roles):
-            raise error
-    return (*found, *(endpoint for endpoint, _ in lost))
-
-
 def _first(group: BaseExceptionGroup) -> BaseException:
     """The error that stopped a run: the first that was raised on purpose, else the first of all."""
     flat = list(_flat(group))
@@ -328,13 +316,16 @@ def evolve(
     store: str | Path,
     images: str | Path | None = None,
     endpoints: Sequence[Endpoint] = (),
+    models: Mapping[str, "BaseChatModel"] | None = None,
     settings: Settings | None = None,
     resume: bool = True,
 ) -> Evolution:
     """An evolution of `seeds` (a seed file, or samples), kept in the SQLite file `store` and resumed from it.
 
-    `images` is the folder that image paths are relative to (default: the seed file's). Without `endpoints` the
-    embedded model is started as a child process. With `resume=False` a store that holds a run is refused.
+    `images` is the folder that image paths are relative to (default: the seed file's). `models` are LangChain
+    chat models by the role they serve, `evolver` or `judge`, in the place of any endpoint. Without `endpoints` the
+    embedded model is started as a child process for the roles that are left. With `resume=False` a store that holds a
+    run is refused.
 
     On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
     """
@@ -344,6 +335,7 @@ def evolve(
         Path(store),
         images=Path(images) if images else None,
         endpoints=endpoints,
+        models=models or {},
         settings=settings or Settings(),
         resume=resume,
     )

@@ -1,0 +1,83 @@
+"""What the pages on watching a run and on LangChain models show is tried: commands, script, config, metric names."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from evolgraph.graph import Settings, evolve
+from evolgraph.graph.metrics import registry_of
+from prometheus_client import generate_latest
+
+from .cli.conftest import clean_environment, run_in
+from .conftest import ROOT, SEEDS
+
+WATCHING, LANGCHAIN = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("watching.md", "langchain.md"))
+
+
+def block(page: str, language: str) -> str:
+    """The page's one code block in `language`."""
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(SEEDS.parent, tmp_path / "examples" / "seeds")
+    shutil.copytree(SEEDS.parent, tmp_path, dirs_exist_ok=True)
+    shutil.copy(SEEDS, tmp_path / "my_seeds.json")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The embedded model, in the place of the pages' servers."""
+    command = [sys.executable, "-m", "evolgraph.endpoints.builtin", "--port", "0", "--exit-with-stdin"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin and child.stdout
+        yield orjson.loads(child.stdout.readline())["url"]
+        child.stdin.close()
+
+
+def test_the_watched_command_works(folder: Path) -> None:
+    words = shlex.split(block(WATCHING, "sh").removeprefix("uv run evolgraph").replace("9464", "0"))
+    said = run_in(folder)(*words)
+    assert said.code == 0, said.err
+    assert said.err.startswith("metrics at http://127.0.0.1:")
+
+
+async def test_the_metrics_of_the_page_are_those_that_are_served(tmp_path: Path) -> None:
+    async with evolve(SEEDS, store=tmp_path / "run.db", settings=Settings(rounds=1, limit=3)) as run:
+        async for _ in run:
+            pass
+        said = generate_latest(registry_of(run)).decode()
+    served = set(re.findall(r"^(evolgraph_\w+)[ {]", said, re.MULTILINE))
+    named = set(re.findall(r"\b(evolgraph_\w+)", WATCHING))
+    unnamed = {name for name in served - named if not name.startswith("evolgraph_process_")}
+    assert (named - served, unnamed) == (set(), set())
+
+
+def test_the_script_works(folder: Path, url: str) -> None:
+    code = block(LANGCHAIN, "python")
+    (folder / "snippet.py").write_text(code.replace("gpt-4.1", "builtin"))
+    environment = clean_environment(OPENAI_API_KEY="none", OPENAI_API_BASE=url)
+    done = subprocess.run(
+        [sys.executable, "snippet.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.count(" -> ")) == (0, 4), done.stderr
+
+
+def test_the_config_works(folder: Path, url: str) -> None:
+    config = re.sub(r'model = ".*"', 'model = "builtin"', block(LANGCHAIN, "toml"))
+    served = re.sub(r'url = ".*"', f'url = "{url}"', config)
+    (folder / "evolgraph.toml").write_text(served)
+    words = ("evolve", "my_seeds.json", "--rounds", "1", "--limit", "2")
+    assert "OPENAI_API_KEY" in run_in(folder)(*words, OPENAI_API_KEY="").line
+    said = run_in(folder)(*words, OPENAI_API_KEY="none")
+    assert said.code == 0, said.err
