@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ..endpoints.endpoint import Endpoint
 from ..graph.outcome import Summary
 from ..graph.run import Evolution
 
@@ -20,6 +22,15 @@ LINE_EVERY_S: Final = 10.0
 def console() -> Console:
     """The console that progress and tables go to: standard error."""
     return Console(stderr=True, highlight=False)
+
+
+def same_model(endpoints: Sequence[Endpoint]) -> str:
+    """A warning when one model evolves and judges; empty otherwise. Judges prefer what they wrote themselves."""
+    models = {role: {one.model for one in endpoints if role in one.roles} for role in ("evolver", "judge")}
+    both = sorted(models["evolver"] & models["judge"] - {"builtin"})
+    if not both:
+        return ""
+    return f"{both[0]} judges its own questions, and models prefer their own: a judge of another family is fairer."
 
 
 async def show_progress(run: Evolution, out: Console) -> None:

@@ -87,7 +87,7 @@ def _run(work: Any) -> int:
 async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     from ..graph.results import check_writable, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
-    from .display import console
+    from .display import console, same_model
     from .metrics import listening, metrics_served
     from .stopping import INTERRUPTED, stopping_on_signals
 
@@ -105,6 +105,8 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
             if not endpoints:
                 words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
                 out.print(words, soft_wrap=True)
+            elif line := same_model(endpoints):
+                out.print(line, soft_wrap=True)
             await _settle(run, out)
             summary = await run.summary()
             await asyncio.to_thread(write_results, store, run.run.id, results)

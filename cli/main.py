@@ -9,6 +9,7 @@ import click
 from ..errors import EvolgraphError
 
 COMMANDS: Final = {
+    "check": ("check:check", "Ask servers what they really do: images, schemas, token counts, caches, queues."),
     "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),

@@ -36,8 +36,21 @@ import click
 )
 @click.option("--fault-seed", type=int, default=0, show_default=True, help="Decides which requests meet a fault.")
 @click.option("--fault-limit", type=click.IntRange(min=0), help="The most faults that one and the same request meets.")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="WORD,...",
+    help="Serve without schema, usage, cached, uuid, metrics or images; repeatable.",
+)
 def serve(
-    *, port: int, latency_ms: float, capacity: int, faults: tuple[str, ...], fault_seed: int, fault_limit: int | None
+    *,
+    port: int,
+    latency_ms: float,
+    capacity: int,
+    faults: tuple[str, ...],
+    fault_seed: int,
+    fault_limit: int | None,
+    without: tuple[str, ...],
 ) -> None:
     """Serve the embedded model `builtin` on this machine, as an OpenAI-compatible server.
 
@@ -45,10 +58,15 @@ def serve(
     Standard output gets one JSON line with its URL; Ctrl-C stops it. /stats beside the URL's /v1 tells what was asked.
 
     Kinds of faults: a status from 400 to 599 (VALUE: Retry-After), hang (VALUE: seconds), stall, reset-early,
-    reset-late, close, html, flood, empty, null, truncated, mislabelled, refusal, filtered, bad-schema, no-usage.
+    reset-late, close, html, flood, empty, null, truncated, truncated-thinking, mislabelled, refusal, filtered,
+    bad-schema, no-usage.
+
+    With --without it stands for a poorer server: schema (response_format is ignored, JSON comes in prose), usage (no
+    token counts), cached (no details of them), uuid (images cannot be left out), metrics, images (they are refused).
     """
     from ..endpoints.builtin.__main__ import run
     from ..endpoints.builtin.faults import parse_fault
+    from ..endpoints.builtin.lacks import parse_lacks
     from ..endpoints.builtin.server import Options
 
     options = Options(
@@ -58,6 +76,7 @@ def serve(
         faults=tuple(map(parse_fault, faults)),
         fault_seed=fault_seed,
         fault_limit=fault_limit,
+        without=parse_lacks(without),
     )
 
     def tell(url: str) -> None:

@@ -7,6 +7,7 @@ from ..errors import EvolgraphError
 Kind = Literal[
     "ok",
     "truncated",  # finish_reason "length", whatever the text looks like
+    "truncated-thinking",  # the same, before the reply itself had begun
     "refusal",  # the model declined
     "filtered",  # the server's content filter cut in
     "empty",  # no choices, no content, or blank content

@@ -18,29 +18,38 @@ PATIENCE: Final = aiohttp.ClientTimeout(total=15, sock_connect=5)
 async def probe(endpoint: Endpoint) -> Endpoint:
     """Ask the endpoint which models it serves, with `GET /models`; gives it with what that tells of the server.
 
+    Raises EndpointError, as `served` does.
+    """
+    vllm = (await served(endpoint)).get("owned_by") == "vllm"
+    return replace(
+        endpoint,
+        image_uuid=vllm if endpoint.image_uuid is None else endpoint.image_uuid,
+        send_seed=not vllm if endpoint.send_seed is None else endpoint.send_seed,
+    )
+
+
+async def served(endpoint: Endpoint) -> dict[str, Any]:
+    """What `GET /models` says of the endpoint's model: engines name themselves as its owner there.
+
     Raises EndpointError (kind `unreachable`, `auth` or `not-found`) when it does not answer, refuses the key, or does
     not serve the model.
     """
     status, raw = await _models(endpoint)
     if status in (401, 402, 403):
         raise _error(endpoint, f"refused the key (HTTP {status})", "check the variable named in key_env", "auth")
-    served = _owners(raw) if status == 200 else None
-    if served is None:
+    models = _by_name(raw) if status == 200 else None
+    if models is None:
         raise _error(
             endpoint,
             f"is not an OpenAI-compatible server (HTTP {status} for /models)",
             "the URL usually ends in /v1",
             "not-found",
         )
-    if not {endpoint.model, f"{endpoint.model}:latest"} & served.keys():
-        known = one_line(", ".join(served)) or "none"
-        raise _error(endpoint, f"does not serve the model {endpoint.model}", f"served: {known}", "not-found")
-    vllm = served.get(endpoint.model) == "vllm"
-    return replace(
-        endpoint,
-        image_uuid=vllm if endpoint.image_uuid is None else endpoint.image_uuid,
-        send_seed=not vllm if endpoint.send_seed is None else endpoint.send_seed,
-    )
+    for name in (endpoint.model, f"{endpoint.model}:latest"):
+        if name in models:
+            return models[name]
+    known = one_line(", ".join(models)) or "none"
+    raise _error(endpoint, f"does not serve the model {endpoint.model}", f"served: {known}", "not-found")
 
 
 async def _models(endpoint: Endpoint) -> tuple[int, bytes]:
@@ -59,12 +68,10 @@ async def _models(endpoint: Endpoint) -> tuple[int, bytes]:
         ) from error
 
 
-def _owners(raw: bytes) -> dict[str, str] | None:
-    """The models served, by name, with who is said to own them: engines name themselves there."""
+def _by_name(raw: bytes) -> dict[str, dict[str, Any]] | None:
     try:
-        listed: Any = orjson.loads(raw)["data"]
-        return {str(model["id"]): str(model.get("owned_by")) for model in listed}
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return {str(model["id"]): dict(model) for model in orjson.loads(raw)["data"]}
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None
 
 

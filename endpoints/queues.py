@@ -42,7 +42,7 @@ async def watch(lane: Lane, session: aiohttp.ClientSession) -> None:
         if not lane.slots.in_flight or lane.down:
             continue
         try:
-            text = await _metrics(lane.endpoint, session)
+            text = await metrics(lane.endpoint, session)
         except (aiohttp.ClientError, TimeoutError, OSError, UnreadableError):
             continue  # the requests under way will find out what is wrong
         queue = read_queue(text)
@@ -51,8 +51,8 @@ async def watch(lane: Lane, session: aiohttp.ClientSession) -> None:
         lane.look(queue.running, queue.waiting)
 
 
-async def _metrics(endpoint: Endpoint, session: aiohttp.ClientSession) -> str:
-    """The text at /metrics, beside the version's path; empty where there is none."""
+async def metrics(endpoint: Endpoint, session: aiohttp.ClientSession) -> str:
+    """The text at /metrics, beside the version's path; empty where there is none. Raises what the session raises."""
     address = URL(endpoint.url.removesuffix("/v1") + "/metrics")
     sent = headers(read_key(endpoint))
     async with session.get(address, headers=sent, timeout=_PATIENCE, allow_redirects=False) as response:

@@ -1,8 +1,10 @@
 """What came back: every reply is classified here before anything uses it."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, Generic
 
 import orjson
@@ -13,8 +15,17 @@ from .chat import UNKNOWN, T, Usage
 EXCERPT: Final = 200
 """Characters of a server's own words that go into an error."""
 
-_FENCE: Final = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 _THOUGHT_END: Final = "</think>"
+_THOUGHT: Final = re.compile(r"\s*(?:<think>|◁think▷|\[THINK\])")
+"""How a block of thinking begins where the server leaves it in the content: most models, Kimi-VL, Magistral."""
+_THOUGHT_ENDS: Final = re.compile(r"</think>|◁/think▷|\[/THINK\]")
+_OBJECT: Final = re.compile(r'\{\s*["}]')
+"""Where a JSON object may begin; a brace before anything else belongs to the prose around it."""
+_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_DECODER: Final = json.JSONDecoder(strict=False)
+_MOST_OBJECTS: Final = 16
+_RANKS: Final = ("not-json", "schema", "check", "ok")
+"""Of several objects in a reply the one that comes furthest counts; of equals the last: models correct themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +90,11 @@ def _envelope_kind(content: str | None, reasoning: str | None, finish: str | Non
     if refusal:
         return "refusal", f"the model declined: {one_line(str(refusal))}"
     said = without_thinking(content or "").strip()
+    if finish == "length" and not said and (reasoning or (content or "").strip()):
+        mend = "raise max_tokens, or have it think less (chat_template_kwargs or reasoning_effort in extra_body)"
+        return "truncated-thinking", f"the token limit was reached while still thinking ({mend})"
     if finish == "length":
-        where = "while still thinking" if not said and (reasoning or content) else "before the reply was complete"
-        return "truncated", f"the token limit was reached {where}"
+        return "truncated", "the token limit was reached before the reply was complete (raise max_tokens)"
     if not said:
         return "empty", "the reply has no content"
     return "ok", ""
@@ -129,40 +142,73 @@ def read_usage(usage: Any) -> Usage:
 
 
 def without_thinking(text: str) -> str:
-    """`text` without a leading <think> block, whose opening tag some chat templates put into the prompt."""
+    """`text` without leading blocks of thinking; some chat templates put the opening tag into the prompt.
+
+    Thinking that is not closed leaves nothing.
+    """
     if text.lstrip().startswith(("{", "```")):
         return text
-    _, end, after = text.rpartition(_THOUGHT_END)
-    if end:
-        return after
-    return "" if after.lstrip().startswith("<think>") else text
+    opened = _THOUGHT.match(text)
+    if closed := _THOUGHT_ENDS.search(text):
+        after = text[closed.end() :]
+        return without_thinking(after) if _THOUGHT.match(after) else after
+    return "" if opened else text
 
 
 def parse(text: str, reply: type[T], check: Callable[[T], str | None] | None) -> Parsed[T]:
-    """Validate a content as `reply`, tolerating a code fence or prose around the JSON object."""
-    result: Parsed[T] = Parsed(None, "not-json", "there is no JSON object in it")
-    for candidate in _candidates(without_thinking(text)):
+    """Validate a content as `reply`, tolerating code fences and prose around the JSON object.
+
+    Only what has one reading is mended: line breaks inside strings, commas before a closing bracket. Nothing is closed
+    that was left open: a reply that was cut off must not pass for a shorter one.
+    """
+    said = without_thinking(text)
+    best: Parsed[T] = Parsed(None, "not-json", "there is no JSON object in it")
+    if "{" not in said:
+        return best
+    whole = _validated(said, reply, check)
+    if whole.kind != "not-json":
+        return whole
+    best = whole
+    for found in islice(_objects(said), _MOST_OBJECTS):
+        parsed = _validated(found, reply, check)
+        if _RANKS.index(parsed.kind) >= _RANKS.index(best.kind):
+            best = parsed
+    return best
+
+
+def _validated(text: str, reply: type[T], check: Callable[[T], str | None] | None) -> Parsed[T]:
+    try:
+        value = reply.model_validate_json(text)
+    except ValidationError as error:
+        return _invalid(error)
+    wrong = check(value) if check else None
+    return Parsed(None, "check", one_line(wrong, 600)) if wrong else Parsed(value, "ok")
+
+
+def _objects(text: str) -> Iterator[str]:
+    """The JSON objects that stand in `text`; none of those that are inside another, be that whole or broken."""
+    place = 0
+    while found := _OBJECT.search(text, place):
         try:
-            value = reply.model_validate_json(candidate)
-        except ValidationError as error:
-            result = _invalid(error)
-            if result.kind == "schema":
-                return result
-            continue
-        wrong = check(value) if check else None
-        return Parsed(None, "check", one_line(wrong, 600)) if wrong else Parsed(value, "ok")
-    return result
+            value, place = _decoded(text, found.start())
+        except (ValueError, RecursionError):
+            yield text[found.start() :]
+            return
+        yield json.dumps(value)
 
 
-def _candidates(text: str) -> Iterator[str]:
-    if "{" not in text:
-        return
-    yield text
-    if fenced := _FENCE.search(text):
-        yield fenced[1]
-    start, end = text.find("{"), text.rfind("}")
-    if 0 <= start < end:
-        yield text[start : end + 1]
+def _decoded(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value at `start` and where it ends. Raises ValueError or RecursionError when there is none."""
+    try:
+        return _DECODER.raw_decode(text, start)
+    except ValueError:
+        rest = text[start:]
+        mended = _TRAILING_COMMA.sub(r"\1", rest)
+        if mended == rest:
+            raise
+    value, end = _DECODER.raw_decode(mended)
+    # The rest is searched from behind the object: as far from the end of the text as it is in the mended one.
+    return value, len(text) - (len(mended) - end)
 
 
 def _invalid(error: ValidationError) -> Parsed[Any]:

@@ -25,9 +25,12 @@ def response_format(name: str, reply: type[BaseModel]) -> orjson.Fragment:
 
 @lru_cache(maxsize=1024)
 def schema_text(reply: type[BaseModel]) -> str:
-    """What tells a model the shape of its reply when its server does not enforce one."""
+    """What a prompt says about the form of its reply, for servers that do not enforce a `response_format`."""
     schema = orjson.dumps(strict_schema(reply)).decode()
-    return f"Reply with one JSON object that fits this JSON schema, and with nothing else:\n{schema}"
+    return (
+        "Reply with one JSON object and nothing else: no words before or after it, no code fence. It has every property"
+        f" that this JSON schema names, and no other:\n{schema}"
+    )
 
 
 def _strict(node: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from .faults import FaultError, parse_fault
+from .lacks import LACKS, LackError, parse_lacks
 from .request import MODEL
 from .server import Options, serve
 
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--fault-seed", type=int, default=0, help="decides which requests meet a fault")
     parser.add_argument("--fault-limit", type=int, help="the most faults that one and the same body meets")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="WORD,...", help=f"what the server lacks: {', '.join(LACKS)}"
+    )
     given = parser.parse_args(arguments)
     try:
         options = Options(
@@ -42,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             faults=tuple(map(parse_fault, given.fault)),
             fault_seed=given.fault_seed,
             fault_limit=given.fault_limit,
+            without=parse_lacks(given.without),
         )
         return run(options, exit_with_stdin=given.exit_with_stdin)
-    except FaultError as error:
+    except (FaultError, LackError) as error:
         print(error, file=sys.stderr)
         return 2
 

@@ -30,10 +30,11 @@ async def running(
     faults: Sequence[str] = (),
     fault_seed: int = 0,
     fault_limit: int | None = None,
+    without: Sequence[str] = (),
 ) -> AsyncIterator[str]:
     """The embedded model on a free loopback port; gives its base URL, which ends in /v1.
 
-    `faults` are written as `--fault` takes them.
+    `faults` are written as `--fault` takes them, and `without` as `--without` does.
 
     The child exits when its standard input closes, also when this process is killed. Raises ChildError when it does not
     start.
@@ -45,6 +46,7 @@ async def running(
             *("--latency-ms", str(latency_ms), "--capacity", str(capacity), "--fault-seed", str(fault_seed)),
             *(word for fault in faults for word in ("--fault", fault)),
             *(() if fault_limit is None else ("--fault-limit", str(fault_limit))),
+            *(("--without", ",".join(without)) if without else ()),
             stdin=PIPE,
             stdout=PIPE,
             stderr=complaints,

@@ -20,6 +20,7 @@ class Counts:
         self.in_flight = 0
         self.max_in_flight = 0
         self.running = 0
+        self.received = 0
         self.statuses: dict[int, int] = {}
         self.listed: deque[dict[str, Any]] = deque(maxlen=_LISTED)
         self.faults: dict[str, int] = {}
@@ -32,9 +33,11 @@ class Counts:
         digest = hashlib.blake2b(raw, digest_size=16).digest()
         seen = self._seen.get(digest, 0)
         row: dict[str, Any] = {
-            "body": digest.hex(), "repeated": seen > 0, "seen": seen, "task": "", "fault": "", "status": None
+            "body": digest.hex(), "bytes": len(raw), "repeated": seen > 0, "seen": seen, "task": "", "fault": "",
+            "status": None,
         }  # fmt: skip
         self.requests += 1
+        self.received += len(raw)
         self.repeated += row["repeated"]
         self._seen[digest] = seen + 1
         self.listed.append(row)
@@ -66,6 +69,7 @@ class Counts:
         """
         summary: dict[str, Any] = {
             "requests": self.requests,
+            "bytes": self.received,
             "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,
             "distinct_bodies": len(self._seen),

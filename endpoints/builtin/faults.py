@@ -10,6 +10,7 @@ A fault is written KIND:RATE or KIND=VALUE:RATE, the rate a share of the request
 - `html`: status 200 and a web page. `flood`: status 200 and 50 MB of blanks.
 - `empty`, `null`: no choice, or a choice without content. `refusal`, `filtered`: the model or a filter declines.
 - `truncated`, `mislabelled`: the content is cut at half; only the first says so in its finish_reason.
+- `truncated-thinking`: the tokens are used up by thinking that does not come to its end.
 - `bad-schema`: JSON of another shape: scores of 11 or NaN, flags that are words, questions without an answer.
 - `no-usage`: token counts are missing or negative.
 """
@@ -25,7 +26,8 @@ from ...errors import EvolgraphError
 
 KINDS: Final = (
     *("hang", "stall", "reset-early", "reset-late", "close", "html", "flood"),
-    *("empty", "null", "truncated", "mislabelled", "refusal", "filtered", "bad-schema", "no-usage"),
+    *("empty", "null", "truncated", "truncated-thinking", "mislabelled", "refusal", "filtered", "bad-schema"),
+    "no-usage",
 )
 """The kinds besides status codes and outages."""
 

@@ -11,6 +11,7 @@ from .judge import judge
 from .pictures import Picture, decode
 from .request import Request, Row
 from .scene import Scene
+from .shaping import instance
 from .writer import write
 
 V = TypeVar("V")
@@ -38,9 +39,9 @@ class Mind:
         return picture
 
     def reply(self, request: Request, pictures: Sequence[Picture]) -> str:
-        """The content of the assistant's message: JSON for a known task, plain words for any other chat."""
+        """The content of the assistant's message: JSON for a known task or a schema, plain words for any other chat."""
         if not request.task:
-            return _PLAIN
+            return orjson.dumps(instance(request.schema)).decode() if request.schema else _PLAIN
 
         def look(boxes: Sequence[Row]) -> Scene:
             return self._scene(request.facts, pictures, boxes)

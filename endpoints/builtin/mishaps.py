@@ -60,6 +60,8 @@ def edited(fault: Fault, completion: dict[str, Any], variant: int) -> dict[str, 
         case "truncated" | "mislabelled":
             message["content"] = text[: len(text) // 2]
             choice["finish_reason"] = "length" if fault.kind == "truncated" else "stop"
+        case "truncated-thinking":
+            message["content"], choice["finish_reason"] = "<think>Let me look at the image again. It", "length"
         case "refusal":
             message |= {"content": None, "refusal": "I cannot help with that."}
         case "filtered":

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from ...errors import EvolgraphError
+from .held import HeldImages
 
 MODEL: Final = "builtin"
 TASKS: Final = ("perception", "reasoning", "interaction", "judge")
@@ -43,11 +44,14 @@ class Request:
     """What one chat request says.
 
     `task` is one of TASKS, or "" for any other chat. `parts` is the prompt in its order: texts as str, images as the
-    bytes of their data URI. `facts` and the row lists hold the JSON of the blocks, empty where a block is absent.
+    bytes of their data URI; `uuids` are the names that the images go by, None where a request gives none. `facts` and
+    the row lists hold the JSON of the blocks, empty where a block is absent. `schema` is what the reply shall fit.
     """
 
     task: str
     parts: tuple[str | bytes, ...]
+    uuids: tuple[str | None, ...]
+    schema: Row | None
     facts: Row
     questions: tuple[Row, ...]
     rejected: tuple[Row, ...]
@@ -62,14 +66,15 @@ class Request:
         return tuple(part for part in self.parts if isinstance(part, bytes))
 
 
-def parse(raw: bytes) -> Request:
-    """The request in the body `raw`.
+def parse(raw: bytes, held: HeldImages | None) -> Request:
+    """The request in the body `raw`; `held` has the images of earlier ones, None where uuids mean nothing.
 
     Raises BadRequest (400) when the body is no usable chat completions request and (404) for another model.
     """
     body = _body(raw)
-    parts = tuple(_parts(body))
-    if sum(isinstance(part, bytes) for part in parts) > MAX_IMAGES:
+    uuids: list[str | None] = []
+    parts = tuple(_parts(body, held, uuids))
+    if len(uuids) > MAX_IMAGES:
         raise BadRequest(f"at most {MAX_IMAGES} images in a request", param="messages")
     blocks = _blocks(parts)
     task = _task(body)
@@ -81,6 +86,8 @@ def parse(raw: bytes) -> Request:
     return Request(
         task=task,
         parts=parts,
+        uuids=tuple(uuids),
+        schema=_schema(body),
         facts=_facts(blocks.get("facts", {})),
         seed=_integer(body, "seed", default=0) or 0,
         max_tokens=_integer(body, "max_completion_tokens", default=_integer(body, "max_tokens", default=None)),
@@ -118,7 +125,8 @@ def _integer(body: Row, name: str, *, default: int | None) -> int | None:
     return value
 
 
-def _parts(body: Row) -> Iterator[str | bytes]:
+def _parts(body: Row, held: HeldImages | None, uuids: list[str | None]) -> Iterator[str | bytes]:
+    """The parts of all messages; of each image the uuid is added to `uuids`."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise BadRequest("`messages` must be a list that is not empty", param="messages")
@@ -130,20 +138,46 @@ def _parts(body: Row) -> Iterator[str | bytes]:
         if isinstance(content, str):
             yield content
         elif isinstance(content, list):
-            yield from (_part(part, f"{where}.content[{index}]") for index, part in enumerate(content))
+            for index, part in enumerate(content):
+                yield _part(part, f"{where}.content[{index}]", held, uuids)
         else:
             raise BadRequest(f"{where}.content must be a string or a list of parts", param=where)
 
 
-def _part(part: Any, where: str) -> str | bytes:
+def _part(part: Any, where: str, held: HeldImages | None, uuids: list[str | None]) -> str | bytes:
     match part:
         case {"type": "text", "text": str(text)}:
             return text
-        case {"type": "image_url", "image_url": {"url": str(url)}}:
-            if not url.startswith("data:image/"):
-                raise BadRequest(f"{where}: only data URIs of images are read, no addresses", param=where)
-            return url.encode()
+        case {"type": "image_url"}:
+            return _image(part, where, held, uuids)
     raise BadRequest(f"{where} must be a text or an image_url part", param=where)
+
+
+def _image(part: Row, where: str, held: HeldImages | None, uuids: list[str | None]) -> bytes:
+    uuid = part.get("uuid") if held else None
+    if uuid is not None and not isinstance(uuid, str):
+        raise BadRequest(f"{where}.uuid must be a string", param=where)
+    uuids.append(uuid)
+    known = held.find(uuid) if held and uuid else None
+    match part.get("image_url"):
+        case {"url": str(url)} if url.startswith("data:image/"):
+            return known or url.encode()
+        case {"url": str()}:
+            raise BadRequest(f"{where}: only data URIs of images are read, no addresses", param=where)
+        case None if known:
+            return known
+        case None if uuid:
+            # In the words of vLLM, so that a client's remedy for its caches is tried here too.
+            index = len(uuids) - 1
+            raise BadRequest(f"Cache miss for image at index {index} but data is not provided.", param=where)
+    raise BadRequest(f"1 validation error: {where}.image_url: Input should be a valid dictionary", param=where)
+
+
+def _schema(body: Row) -> Row | None:
+    match body.get("response_format"):
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}} if schema:
+            return schema
+    return None
 
 
 def _task(body: Row) -> str:

@@ -6,7 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -14,9 +15,11 @@ from aiohttp import web
 
 from .counts import Counts
 from .faults import Fault, Faults
+from .held import HeldImages
 from .mishaps import delivered, edited, instead
 from .prefixes import PrefixCache, image_filling, tokens
 from .request import MODEL, BadRequest, Request, parse
+from .shaping import loosely, told_schema
 
 if TYPE_CHECKING:
     from .mind import Mind
@@ -34,6 +37,7 @@ class Options:
     """How the server behaves: `port` 0 takes a free one, `latency_ms` is spent holding one of `capacity` slots.
 
     Which requests meet one of the `faults` depends on `fault_seed`; a body meets at most `fault_limit` of them.
+    `without` are words of LACKS.
     """
 
     port: int = 0
@@ -42,6 +46,7 @@ class Options:
     faults: tuple[Fault, ...] = ()
     fault_seed: int = 0
     fault_limit: int | None = None
+    without: frozenset[str] = frozenset()
 
 
 class Server:
@@ -50,7 +55,9 @@ class Server:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._slots = asyncio.Semaphore(options.capacity)
+        self._without = options.without
         self._prefixes = PrefixCache()
+        self._images = HeldImages()
         self._mind: asyncio.Task[Mind] | None = None
         self._numbers = itertools.count(1)
         self._faults = Faults(options.faults, options.fault_seed, options.fault_limit)
@@ -63,7 +70,9 @@ class Server:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/health", self._health)
-        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/version", self._version)
+        if "metrics" not in self._without:
+            app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/stats", self._stats)
         return app
 
@@ -78,6 +87,9 @@ class Server:
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response()
 
+    async def _version(self, _: web.Request) -> web.Response:
+        return _json({"version": version("evolgraph")})
+
     async def _stats(self, http: web.Request) -> web.Response:
         newest = http.query.get("newest", "0")
         if not newest.isascii() or not newest.isdigit():
@@ -89,8 +101,11 @@ class Server:
         rows = (
             ("num_requests_running", "gauge", running),
             ("num_requests_waiting", "gauge", self.counts.in_flight - running),
+            ("kv_cache_usage_perc", "gauge", running / self._options.capacity),
             ("prefix_cache_queries_total", "counter", self._prefixes.queried),
             ("prefix_cache_hits_total", "counter", self._prefixes.hit),
+            ("mm_cache_queries_total", "counter", self._images.queried),
+            ("mm_cache_hits_total", "counter", self._images.hit),
         )
         lines = (
             f'# TYPE vllm:{name} {kind}\nvllm:{name}{{model_name="{MODEL}"}} {float(value)}\n'
@@ -108,7 +123,7 @@ class Server:
                     row["status"] = replaced.status
                     return replaced
             try:
-                request = parse(raw)
+                request = self._parsed(raw)
                 row["task"] = request.task
                 async with self._slots:
                     reply = await self._answered(request)
@@ -121,6 +136,14 @@ class Server:
             self.counts.answered(row)
             return response
 
+    def _parsed(self, raw: bytes) -> Request:
+        request = parse(raw, None if "uuid" in self._without else self._images)
+        if "images" in self._without and request.images:
+            raise BadRequest("At most 0 image(s) may be provided in one prompt.", param="messages")
+        if "schema" in self._without:
+            return replace(request, schema=told_schema(request.parts))
+        return request
+
     async def _answered(self, request: Request) -> dict[str, Any]:
         self.counts.running += 1
         try:
@@ -129,6 +152,8 @@ class Server:
             assert self._mind
             mind = await asyncio.shield(self._mind)
             pictures = await mind.pictures(request)
+            for uri, uuid in zip(request.images, request.uuids, strict=True):
+                self._images.keep(uri, uuid)
             text = mind.reply(request, pictures)
         finally:
             self.counts.running -= 1
@@ -139,15 +164,18 @@ class Server:
             else image_filling((picture := next(seen)).digest, picture.tokens)
             for part in request.parts
         )
-        return self._completion(request, b"".join(filled), text.encode())
+        if "schema" in self._without:
+            text = loosely(text, request.seed, told=request.schema is not None)
+        shown = sum(picture.tokens for picture in pictures)
+        return self._completion(request, b"".join(filled), text.encode(), shown)
 
-    def _completion(self, request: Request, prompt: bytes, text: bytes) -> dict[str, Any]:
+    def _completion(self, request: Request, prompt: bytes, text: bytes, shown: int) -> dict[str, Any]:
+        """The body of the answer `text`; `shown` is how many of the prompt's tokens are those of images."""
         count, reason = tokens(text), "stop"
         if request.max_tokens is not None and count > request.max_tokens:
             count, reason = request.max_tokens, "length"
             text = text[: math.floor(len(text) * count / tokens(text))]
-        sent = tokens(prompt)
-        return {
+        completion = {
             "id": f"chatcmpl-{next(self._numbers)}",
             "object": "chat.completion",
             "created": int(time.time()),
@@ -159,12 +187,21 @@ class Server:
                     "finish_reason": reason,
                 }
             ],
-            "usage": {
-                "prompt_tokens": sent,
-                "completion_tokens": count,
-                "total_tokens": sent + count,
-                "prompt_tokens_details": {"cached_tokens": self._prefixes.admit(prompt)},
-            },
+        }
+        usage = self._usage(prompt, count, shown)
+        return completion if "usage" in self._without else completion | {"usage": usage}
+
+    def _usage(self, prompt: bytes, count: int, shown: int) -> dict[str, Any]:
+        sent = tokens(prompt)
+        details = {
+            "cached_tokens": self._prefixes.admit(prompt),
+            "multimodal_tokens": {"image": shown} if shown else None,
+        }
+        return {
+            "prompt_tokens": sent,
+            "completion_tokens": count,
+            "total_tokens": sent + count,
+            "prompt_tokens_details": None if "cached" in self._without else details,
         }
 
 

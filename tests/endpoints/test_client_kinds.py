@@ -84,11 +84,29 @@ async def test_separate_thinking_is_kept_but_not_parsed(server: Scripted, book: 
     assert server.bodies[1]["messages"][2]["content"] == "nonsense"
 
 
-async def test_a_limit_reached_while_thinking_says_so(server: Scripted) -> None:
-    server.otherwise = says("<think>hm, ", finish_reason="length")
-    async with make_client(server) as client:
+@pytest.mark.parametrize(
+    "step",
+    [
+        says("<think>hm, ", finish_reason="length"),
+        says(None, reasoning_content="hm, ", finish_reason="length"),
+        says("", reasoning="hm, ", finish_reason="length"),
+        says("\n", reasoning="hm, ", finish_reason="length"),
+        says("◁think▷hm, ", finish_reason="length"),
+    ],
+    ids=["in the content", "reasoning_content", "reasoning", "blank content", "Kimi"],
+)
+async def test_a_limit_reached_while_thinking_is_a_kind_of_its_own(server: Scripted, step: Step, book: Book) -> None:
+    server.otherwise = step
+    async with make_client(server, book=book) as client:
         answer = await client.ask(make_ask())
-    assert (answer.kind, answer.detail) == ("truncated", "the token limit was reached while still thinking")
+    assert answer.kind == book.only["kind"] == "truncated-thinking"
+    assert "while still thinking (raise max_tokens" in answer.detail
+    assert "hm, " in book.only["text"]
+    assert client.stats.failures == {"truncated-thinking": 1}
+
+
+async def test_a_limit_reached_after_the_thinking_is_not(server: Scripted) -> None:
+    assert await kind_of(server, says('<think>hm</think>{"id":', finish_reason="length")) == "truncated"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +117,10 @@ async def test_a_limit_reached_while_thinking_says_so(server: Scripted) -> None:
         (
             {"prompt_tokens": 5, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 4}},
             Usage(5, 4, 0),
+        ),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 7}},
+            Usage(5, None, 9, reasoning_tokens=7),
         ),
     ],
 )

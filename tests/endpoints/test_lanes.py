@@ -219,7 +219,7 @@ def settle_at(lane: Lane, limit: int) -> None:
 async def test_schemas_are_put_into_the_prompt_of_a_server_that_ignores_them(server: Scripted) -> None:
     async def careless(request: web.Request) -> web.StreamResponse:
         said = server.raw[-1].decode()
-        fits = "fits this JSON schema" in said
+        fits = "this JSON schema names" in said
         return await says('Sure!\n```json\n{"id": "q1", "score": 7}\n```' if fits else "The score is 7.")(request)
 
     server.otherwise = careless

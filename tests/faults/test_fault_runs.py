@@ -100,6 +100,7 @@ LASTING = {
     "F14 no choice": Lasting("empty:1", "empty", 1, 1, "no content"),
     "F14 null": Lasting("null:1", "empty", 1, 1, "no content"),
     "F15 truncated": Lasting("truncated:1", "truncated", 1, 1, "token limit"),
+    "F15 truncated while thinking": Lasting("truncated-thinking:1", "truncated-thinking", 1, 1, "raise max_tokens"),
     "F16 mislabelled": Lasting("mislabelled:1", "not-json", 1, 2, "EOF"),
     "F17 refusal": Lasting("refusal:1", "refusal", 1, 1, "declined"),
     "F17 filtered": Lasting("filtered:1", "filtered", 1, 1, "filter"),
@@ -108,7 +109,7 @@ LASTING = {
 }
 
 
-QUICK_LASTING = ("F6 400", "F8 hang", "F14 null", "F16 mislabelled", "F18 bad schema")
+QUICK_LASTING = ("F6 400", "F8 hang", "F14 null", "F15 truncated while thinking", "F16 mislabelled", "F18 bad schema")
 
 
 @pytest.mark.parametrize(("name", "seeds"), sized(LASTING, QUICK_LASTING), indirect=["seeds"])

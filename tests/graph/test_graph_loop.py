@@ -138,7 +138,7 @@ async def test_questions_are_matched_by_id_and_never_by_place() -> None:
     assert "of q0" in played.final["heads"][0]["qa"]["question"]
 
 
-@pytest.mark.parametrize("kind", ["not-json", "truncated", "refusal", "filtered", "empty", "schema"])
+@pytest.mark.parametrize("kind", ["not-json", "truncated", "truncated-thinking", "refusal", "empty", "schema"])
 async def test_a_lost_round_goes_on_with_the_same_questions(kind: str) -> None:
     rules = Rules(fail=lambda ask: kind if ask.key.round == 1 and ask.role == "evolver" else "")
     played = await play(rules, rounds=2)

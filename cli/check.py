@@ -1,0 +1,117 @@
+"""`evolgraph check`: what servers really do, before anything is paid."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import orjson
+
+from .configuration import endpoints_of, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..endpoints.abilities import Abilities
+    from ..endpoints.endpoint import Endpoint
+
+_SCHEMA: Final = {
+    "enforced": "",
+    "ignored": "the schema goes into the prompt once replies show it; each is validated and may be mended once",
+    "refused": "cannot be worked around: use a server that takes response_format json_schema",
+}
+
+
+@click.command()
+@click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
+@click.option("--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each.")
+@click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), callback=load, is_eager=True, help="A file with [[endpoint]] tables."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
+@click.pass_context
+def check(ctx: click.Context, /, **options: Any) -> None:
+    """Ask servers what they can do: images, schemas, token counts, caches, queues.
+
+    Without --endpoint the embedded model is asked. Exit code 0 when an evolution would work with all of them, 2 when
+    it would not.
+    """
+    endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
+    found, wrong = asyncio.run(_examined(endpoints))
+    usable = not wrong and all(one.usable for one in found)
+    if options["as_json"]:
+        rows = [asdict(one) | {"usable": one.usable} for one in found]
+        click.echo(orjson.dumps({"usable": usable, "endpoints": rows, "errors": wrong}).decode())
+    else:
+        _show(found, wrong, endpoints)
+    ctx.exit(0 if usable else 2)
+
+
+async def _examined(endpoints: Sequence["Endpoint"]) -> tuple[list["Abilities"], list[str]]:
+    from ..endpoints.abilities import AbilityError, examine
+    from ..endpoints.builtin.child import running
+    from ..endpoints.endpoint import Endpoint
+    from ..endpoints.errors import EndpointError
+
+    if not endpoints:
+        async with running() as url:
+            return [await examine(Endpoint(url=url, model="builtin"))], []
+    found, wrong = [], []
+    for endpoint in dict.fromkeys(endpoints):
+        try:
+            found.append(await examine(endpoint))
+        except EndpointError as error:
+            wrong.append(str(error))
+        except AbilityError as error:
+            wrong.append(f"{endpoint.url}: answers no chat of {endpoint.model}: {error}")
+    return found, wrong
+
+
+def _show(found: Sequence["Abilities"], wrong: Sequence[str], endpoints: Sequence["Endpoint"]) -> None:
+    from rich.console import Console
+
+    from .display import same_model
+
+    out = Console(highlight=False)
+    for one in found:
+        _show_one(one, out)
+    for line in wrong:
+        click.echo(f"evolgraph: {line}", err=True)
+    if found and (line := same_model(endpoints)):
+        out.print(line, soft_wrap=True)
+
+
+def _show_one(one: "Abilities", out: "Console") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{one.url}  {one.model}  ({one.server})", title_justify="left", title_style="bold")
+    for column in ("ability", "found", "what evolgraph does about it"):
+        table.add_column(column)
+    for name, good, found, remedy in _rows(one):
+        table.add_row(name, Text(found, style="green" if good else "yellow"), "" if good else remedy)
+    out.print(table)
+    out.print("good to go" if one.usable else "not usable: see above", style="bold green" if one.usable else "bold red")
+
+
+def _rows(one: "Abilities") -> list[tuple[str, bool, str, str]]:
+    seen = {True: "yes", False: "no", None: "taken, but no tokens are told"}[one.images]
+    return [
+        ("images", one.images is not False, seen, "cannot be worked around: use a model that sees"),
+        ("JSON by a schema", one.schema == "enforced", one.schema, _SCHEMA[one.schema]),
+        ("token counts", one.usage, _yes(one.usage), "tokens and cost are told as unknown"),
+        ("cached tokens told", one.cached_tokens, _yes(one.cached_tokens), "vLLM: --enable-prompt-tokens-details"),
+        ("image tokens told", one.image_tokens, _yes(one.image_tokens), "left out of the summary"),
+        ("images by uuid", one.image_uuid, _yes(one.image_uuid), "every request carries its image"),
+        ("queue at /metrics", one.queue, _yes(one.queue), "requests in flight follow the replies a second"),
+        ("context", True, f"{one.context:,} tokens" if one.context else "not told", ""),
+        ("thinking", True, "yes, kept apart from replies" if one.thinks else "none seen", ""),
+        ("first reply", True, f"{one.latency_ms:,.0f} ms", ""),
+    ]
+
+
+def _yes(found: bool) -> str:
+    return "yes" if found else "no"
