@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from ..errors import EvolgraphError
 DEFAULT_FILE: Final = Path("evolgraph.toml")
 _NOT_IN_FILES: Final = ("config", "endpoint", "model", "key-env")
 """A file names its endpoints in [[endpoint]] tables, and no other file."""
-ENDPOINT_KEYS: Final = tuple(Endpoint.__dataclass_fields__)
+ENDPOINT_KEYS: Final = tuple(one.name for one in fields(Endpoint))
 
 
 class ConfigError(EvolgraphError):

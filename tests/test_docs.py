@@ -1,4 +1,4 @@
-"""What the pages on watching a run and on LangChain models show is tried: commands, script, config, metric names."""
+"""What the pages in docs/ show is tried: commands, script, configs, metric names, keys."""
 
 import re
 import shlex
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from evolgraph.cli.configuration import ENDPOINT_KEYS
 from evolgraph.graph import Settings, evolve
 from evolgraph.graph.metrics import registry_of
 from prometheus_client import generate_latest
@@ -17,7 +18,9 @@ from prometheus_client import generate_latest
 from .cli.conftest import clean_environment, run_in
 from .conftest import ROOT, SEEDS
 
-WATCHING, LANGCHAIN = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("watching.md", "langchain.md"))
+WATCHING, LANGCHAIN, ENDPOINTS = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("watching.md", "langchain.md", "endpoints.md")
+)
 
 
 def block(page: str, language: str) -> str:
@@ -81,3 +84,29 @@ def test_the_config_works(folder: Path, url: str) -> None:
     assert "OPENAI_API_KEY" in run_in(folder)(*words, OPENAI_API_KEY="").line
     said = run_in(folder)(*words, OPENAI_API_KEY="none")
     assert said.code == 0, said.err
+
+
+def test_every_key_of_an_endpoint_is_documented_and_no_other() -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", ENDPOINTS, re.MULTILINE)
+    named = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(ENDPOINT_KEYS)
+
+
+def test_the_checks_of_the_page_work(folder: Path, url: str) -> None:
+    first, second = block(ENDPOINTS, "sh").splitlines()
+    assert run_in(folder)(*shlex.split(first)[3:]).code == 0
+    told = re.sub(r"--endpoint \S+ --model \S+", f"--endpoint {url} --model builtin", second)
+    said = run_in(folder)(*shlex.split(told)[3:])
+    assert said.code == 0
+    (shown,) = re.findall(r"^```\n(http.*?)^```", ENDPOINTS, re.MULTILINE | re.DOTALL)
+    abilities = [line.split("│")[1].strip() for line in shown.splitlines() if line.startswith("│")]
+    assert [line.split("│")[1].strip() for line in said.out.splitlines() if line.startswith("│")] == abilities
+
+
+def test_the_two_endpoints_of_the_page_work(folder: Path, url: str) -> None:
+    (config, *_) = re.findall(r"^```toml\n(.*?)^```", ENDPOINTS, re.MULTILINE | re.DOTALL)
+    served = re.sub(r'url = ".*"', f'url = "{url}"', re.sub(r'model = ".*"', 'model = "builtin"', config))
+    (folder / "evolgraph.toml").write_text(served)
+    said = run_in(folder)("evolve", "my_seeds.json", "--rounds", "1", "--limit", "2", "--json")
+    assert said.code == 0, said.err
+    assert said.json["calls"] == 4
