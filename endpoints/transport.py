@@ -130,7 +130,10 @@ def _limit(endpoint: Endpoint) -> float:
 
 
 def _lost(what: str, error: Exception) -> Reply:
-    return Reply("unreachable", detail=f"{what}: {one_line(str(error)) or type(error).__name__}")
+    number = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else None
+    # The system's own word, such as "Connection refused", is shorter than aiohttp's; a name that is unknown has none.
+    said = os.strerror(number) if number and number > 0 else one_line(str(error))
+    return Reply("unreachable", detail=f"{what}: {said or type(error).__name__}")
 
 
 def without_key(raw: bytes, key: str) -> bytes:
