@@ -18,6 +18,8 @@ from .wire import Dialect
 PROBE_S: Final = 5.0
 """Seconds between two requests to an endpoint that is down."""
 _FIRST_PROBE_S: Final = 0.5
+_PAUSE_S: Final = 0.05
+"""Seconds without a new request after a refusal: others that are on their way tell whether the endpoint is down."""
 _REFUSALS: Final = 3
 """Refusals in a row, without a reply in between, that mean down."""
 _UNFIT: Final = 2
@@ -216,9 +218,9 @@ class Lane:
         elif not self.down and (self._refusals >= _REFUSALS or not attempt.connected):
             self.down_since, self.why = now, attempt.reply.detail
             self._be_quiet(asked or _FIRST_PROBE_S, now)
-            self.slots.send_away()
-        elif asked:
-            self._be_quiet(asked, now)
+            self.send_away()
+        else:
+            self._be_quiet(asked or _PAUSE_S, now)
 
     def _be_quiet(self, seconds: float, now: float) -> None:
         self._quiet_until = max(self._quiet_until, now + min(seconds, LONGEST_WAIT))
