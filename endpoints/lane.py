@@ -139,7 +139,8 @@ class Lane:
         # The pause is waited for while holding the slot: no more than the limit wake at its end.
         entered = False
         try:
-            entered = await self._quiet_over()
+            # It may have gone down since the slot was handed over, or while it was quiet.
+            entered = not self.down and await self._quiet_over() and not self.down
         finally:
             if not entered:
                 self.leave()
