@@ -21,7 +21,7 @@ _THOUGHT: Final = re.compile(r"\s*(?:<think>|◁think▷|\[THINK\])")
 _THOUGHT_ENDS: Final = re.compile(r"</think>|◁/think▷|\[/THINK\]")
 _OBJECT: Final = re.compile(r'\{\s*["}]')
 """Where a JSON object may begin; a brace before anything else belongs to the prose around it."""
-_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
 _MOST_OBJECTS: Final = 16
 _RANKS: Final = ("not-json", "schema", "check", "ok")
@@ -149,9 +149,11 @@ def without_thinking(text: str) -> str:
     if text.lstrip().startswith(("{", "```")):
         return text
     opened = _THOUGHT.match(text)
-    if closed := _THOUGHT_ENDS.search(text):
-        after = text[closed.end() :]
-        return without_thinking(after) if _THOUGHT.match(after) else after
+    while closed := _THOUGHT_ENDS.search(text):
+        text = text[closed.end() :]
+        opened = _THOUGHT.match(text)
+        if not opened:
+            return text
     return "" if opened else text
 
 
