@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final, Generic, Protocol
 
 from ..samples.contained import ImageError
@@ -26,10 +27,14 @@ class Sent:
     reply: Reply
     endpoint: str
     attempts: int = 1
+    """Requests that it took since the last that `failed` was told of; none for one that only found a server down."""
     maybe_billed: int = 0
-    """Attempts that may have been paid for nothing."""
+    """Those of them that may have been paid for nothing."""
     fitted: Callable[[bool], None] = lambda _: None
     """To be told whether the reply fitted its schema."""
+
+
+Failed = Callable[[Sent], Awaitable[None]]
 
 
 class Sender(Protocol):
@@ -39,8 +44,12 @@ class Sender(Protocol):
         """Model alias and sampling parameters for `role`. Raises EndpointError when nothing serves it."""
         ...
 
-    async def send(self, call: Call, begin: Begin) -> Sent:
-        """Make the call; `begin` is awaited before each request goes out, and may raise to hold it back."""
+    async def send(self, call: Call, begin: Begin, failed: Failed) -> Sent:
+        """Make the call.
+
+        `begin` is awaited before each request goes out, and may raise to hold it back; `failed` when one came to
+        nothing and another follows.
+        """
         ...
 
 
@@ -87,7 +96,7 @@ class Asker:
     async def _fresh(self, ask: Ask[T], call: Call, known: dict[str, Any]) -> _Turn[T]:
         started = time.time_ns()
         try:
-            sent = await self._sender.send(call, lambda: self._begin(call, known))
+            sent = await self._sender.send(call, partial(self._begin, call, known), partial(self._failed, call, known))
         except ImageError as error:
             # Nothing was asked: the sample cannot be shown any more, which is no reason to stop the others.
             return _Turn(Parsed(None, "image", str(error)), None, UNKNOWN, replayed=False)
@@ -109,8 +118,20 @@ class Asker:
     async def _begin(self, call: Call, known: Mapping[str, Any]) -> None:
         if self._ledger and not self._stopped:
             await self._ledger.begin({"key": known["key"], "model": known["model"]} | _identity(call))
+            if self._stopped:  # while that was committed: the request does not go out
+                await self._failed(call, known, Sent(Reply("cut-off"), "", attempts=0))
         if self._stopped:
             raise self._stopped
+
+    async def _failed(self, call: Call, known: Mapping[str, Any], sent: Sent) -> None:
+        """Puts a request's end on record at once: a stop may come before the next, or while everything waits."""
+        if self._ledger:
+            now = time.time_ns()
+            times = {"started_ns": now, "ended_ns": now}
+            # Whatever became of it, the call has not ended: a resumed run makes it again.
+            cut_off = Reply("cut-off", detail=sent.reply.detail)
+            ended = _record(call, replace(sent, reply=cut_off), Parsed(None, cut_off.kind, cut_off.detail))
+            await self._ledger.record({**known, **times, **ended})
 
 
 def _parse(kind: str, text: str | None, detail: str, ask: Ask[T]) -> Parsed[T]:

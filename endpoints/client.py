@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
-from .asking import Asker, Begin, Sent
+from .asking import Asker, Begin, Failed, Sent
 from .chat import (
     Answer,
     Ask,
@@ -149,23 +149,25 @@ class Client:
         endpoint = self._pool.model(role)
         return endpoint.model, endpoint.sampling()
 
-    async def send(self, call: Call, begin: Begin) -> Sent:
+    async def send(self, call: Call, begin: Begin, failed: Failed) -> Sent:
         """Make a call, trying again as far as that can help; while every endpoint is down, it waits."""
-        number, billed, lost = 0, 0, False
+        number, lost = 0, False
         while True:
             async with self._pool.lease(call.role, call.affinity, self._admit) as (lane, turn):
                 started = self._clock.now()
                 attempt = await self._attempt(lane, call, begin, fresh=lost)
                 lane.settle(attempt, turn, self._clock.now() - started)
-            billed += attempt.maybe_billed
             # What a server that is down refuses is no try: it was asked only whether it is back.
-            number += not (lane.down and is_declined(attempt))
+            tried = not (lane.down and is_declined(attempt))
+            number += tried
+            sent = Sent(attempt.reply, lane.endpoint.url, int(tried), int(attempt.maybe_billed), lane.fitted)
             if not self._retries.again(attempt, number):
-                return Sent(attempt.reply, lane.endpoint.url, number, billed, lane.fitted)
+                return sent
+            await failed(sent)
             lost = attempt.lost
             self.stats.retries += 1
-            if not lane.down:
-                await self._clock.sleep(self._retries.wait(number, self._rng))
+            # While it is down, whoever waits for it comes first: it may be this call alone that is refused.
+            await self._clock.sleep(0.0 if lane.down else self._retries.wait(number, self._rng))
 
     def _admit(self) -> None:
         self.gate.admit(self.stats)
@@ -179,10 +181,11 @@ class Client:
         attempt = await self._post(lane, made, begin, fresh=fresh)
         if made.left_out and attempt.reply.kind == "bad-request":
             lane.held.lost(made.left_out)
-            if _CACHE_MISS not in attempt.reply.detail.lower():
-                lane.held.trusted = False
+            missed = _CACHE_MISS in attempt.reply.detail.lower()
             made = await body(call, *self.identity(call.role), self._fragments, lane.dialect)
             attempt = await self._post(lane, made, begin, fresh=fresh)
+            if not missed and attempt.reply.http_status == 200:  # else something else was wrong with it
+                lane.held.trusted = False
         elif made.left_out and attempt.reply.http_status == 200:
             lane.held.used()
         if attempt.reply.http_status == 200:

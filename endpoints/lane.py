@@ -176,8 +176,7 @@ class Lane:
     def send_away(self) -> None:
         """Makes everybody choose again who waits here."""
         self.slots.send_away()
-        for nap in self._naps:
-            nap.cancel()
+        self._wake()
 
     def settle(self, attempt: Attempt, turn: Turn, seconds: float) -> None:
         """Learns from what a request came to after `seconds`. To be called before its slot is returned."""
@@ -213,7 +212,7 @@ class Lane:
         asked = retry_after(attempt.retry_after) if attempt.connected else None
         if attempt.connected:
             self.pace.refused(now)
-        if turn is Turn.PROBE:
+        if turn is Turn.PROBE and self.down:  # not if another request has found it back meanwhile
             self._be_quiet(max(PROBE_S, asked or 0.0), now)
             self.end_probe()
         elif not self.down and (self._refusals >= _REFUSALS or not attempt.connected):
@@ -231,6 +230,7 @@ class Lane:
             self.down_since = None
             self._quiet_until = 0.0
             self._probing = False
+            self._wake()
             self._on_return()
         self.slots.hand_out()
 
@@ -238,6 +238,11 @@ class Lane:
         """A probe came to nothing: whoever waits here may be the next."""
         self._probing = False
         self.slots.send_away(1)
+
+    def _wake(self) -> None:
+        """Ends every pause that is waited for."""
+        for nap in self._naps:
+            nap.cancel()
 
     async def _nap(self, seconds: float) -> bool:
         """Sleeps; False when woken to choose again."""

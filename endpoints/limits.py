@@ -52,6 +52,8 @@ class Slots:
             if turn.done() and not turn.cancelled():
                 if turn.result():
                     self.give_back()  # the slot was handed over in the moment of the cancellation
+                else:
+                    self.send_away(1)  # sent away in that moment: the next one goes in its place
             else:
                 with suppress(ValueError):  # handed out already as cancelled
                     self._waiting.remove(turn)

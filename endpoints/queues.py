@@ -16,7 +16,8 @@ LOOK_EVERY_S: Final = 1.0
 _PATIENCE: Final = aiohttp.ClientTimeout(total=5)
 _RUNNING: Final = ("vllm:num_requests_running", "sglang:num_running_reqs", "llamacpp:requests_processing")
 _WAITING: Final = ("vllm:num_requests_waiting", "sglang:num_queue_reqs", "llamacpp:requests_deferred")
-_ROW: Final = re.compile(rf"^({'|'.join((*_RUNNING, *_WAITING))})(?:\{{.*\}})? ([\d.e+]+)", re.MULTILINE)
+_NUMBER: Final = r"\d+(?:\.\d*)?(?:e[+-]?\d+)?"
+_ROW: Final = re.compile(rf"^({'|'.join((*_RUNNING, *_WAITING))})(?:\{{.*\}})? ({_NUMBER})(?!\S)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

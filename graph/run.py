@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
@@ -97,7 +97,15 @@ class Evolution:
             raise
         self._main = asyncio.create_task(self._run(), name="evolution")
         self._main.add_done_callback(lambda _: self._news.set())
+        if self.settings.budget_seconds is not None:
+            # Every request asks the gate, but none may be due for a long while.
+            timer = asyncio.get_running_loop().call_later(self.settings.budget_seconds, self._check_budget)
+            self._stack.callback(timer.cancel)
         return self
+
+    def _check_budget(self) -> None:
+        with suppress(Stopped):  # told by the gate's `reason`
+            self._gate.admit(self.client.stats)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None

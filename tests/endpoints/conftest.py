@@ -138,9 +138,10 @@ class Book:
         self.begun.append(call["key"])
 
     async def record(self, call: Mapping[str, Any]) -> None:
-        earlier = self.calls.get(call["key"], {"http_status": None})
+        earlier = self.calls.get(call["key"], {"http_status": None, "attempts": 0, "maybe_billed": 0})
         assert earlier["http_status"] != 200, "a received reply was paid twice"
-        self.calls[call["key"]] = json.loads(json.dumps(call))
+        counts = {name: earlier[name] + call[name] for name in ("attempts", "maybe_billed")}
+        self.calls[call["key"]] = json.loads(json.dumps({**call, **counts}))
 
     @property
     def only(self) -> Mapping[str, Any]:

@@ -135,6 +135,24 @@ async def test_what_a_server_refuses_alone_is_given_up(server: Scripted, book: B
     assert sum(b"s0" in raw for raw in server.raw) == 12
 
 
+async def test_a_call_that_is_refused_alone_does_not_keep_the_others_from_a_server_that_is_back(
+    server: Scripted,
+) -> None:
+    async def picky(request: web.Request) -> web.StreamResponse:
+        down = len(server.bodies) <= 5 or "s0" in server.raw[-1].decode()
+        return await (sends("busy", 503) if down else says())(request)
+
+    server.otherwise = picky
+    async with make_client(server, max_in_flight=1) as client:
+        refused = asyncio.create_task(client.ask(make_ask("s0", messages=(Message("user", (TextPart("s0"),)),))))
+        while not client.outages:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        others = [client.ask(make_ask(f"t{number}")) for number in range(4)]
+        answers = await asyncio.wait_for(asyncio.gather(*others), 20)
+        refused.cancel()
+    assert {answer.kind for answer in answers} == {"ok"}
+
+
 async def test_a_server_that_is_not_there_is_waited_for_and_then_stops_the_run(book: Book, waits: Waits) -> None:
     async with serving(Scripted()) as gone:
         pass
@@ -145,7 +163,7 @@ async def test_a_server_that_is_not_there_is_waited_for_and_then_stops_the_run(b
     assert caught.value.kind == "unreachable"
     assert waits.time - 1000 > 3600
     assert client.stats.sent <= 3600 / 5 + 3
-    assert book.calls == {}
+    assert (book.only["kind"], book.only["attempts"], book.only["maybe_billed"]) == ("cut-off", 0, 0)
 
 
 async def test_spent_credit_stops_the_run(server: Scripted) -> None:
@@ -313,6 +331,15 @@ async def test_whoever_waits_can_be_sent_away() -> None:
     assert await asyncio.gather(*waiting) == [False, False, False]
     slots.give_back()
     assert (slots.in_flight, slots.load) == (0, 0)
+
+
+async def test_when_one_that_is_sent_away_is_cancelled_the_next_one_goes() -> None:
+    slots = Slots(lambda: 0)
+    first, second = [asyncio.create_task(slots.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    slots.send_away(1)
+    first.cancel()
+    assert await asyncio.wait_for(second, 5) is False
 
 
 async def test_bytes_in_flight_are_bounded_and_what_is_larger_goes_alone() -> None:

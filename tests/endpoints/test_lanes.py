@@ -189,6 +189,9 @@ vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 99.0
         ("process_cpu_seconds_total 3\n\n{\n", None),
         ("vllm:num_requests_waiting nonsense\n", None),
         ("vllm:num_requests_waiting 1.5e+01", Queue(0, 15)),
+        ("vllm:num_requests_waiting ...\n", None),
+        ("vllm:num_requests_waiting 1.5e\n", None),
+        ("vllm:num_requests_waiting 5e-1\n", Queue(0, 0.5)),
         ("<html>", None),
         ("", None),
     ],
@@ -300,3 +303,39 @@ def test_a_lane_learns_nothing_from_what_other_requests_still_bring() -> None:
     for _ in range(20):
         lane.settle(lost, Turn.SLOT, 0.1)
     assert lane.quiet_left <= left, "the first probe is not put off by those that were in flight with it"
+
+
+async def test_whoever_would_ask_whether_an_endpoint_is_back_hears_of_it() -> None:
+    lane = Lane(Endpoint(url="http://127.0.0.1:1/v1", model="m"), Clock())
+    lost = Attempt(Reply("rate-limited", detail="busy"), retry_after="300")
+    for _ in range(3):
+        lane.settle(lost, Turn.SLOT, 0.1)
+    waiting = asyncio.create_task(lane.enter())
+    await asyncio.sleep(0)
+    assert lane.down and not lane.ready
+    lane.settle(Attempt(Reply("ok", "{}", http_status=200)), Turn.SLOT, 0.1)
+    assert await asyncio.wait_for(waiting, 5) is Turn.AGAIN
+    assert lane.ready and not lane.down
+
+
+async def test_a_refused_probe_of_an_endpoint_that_is_back_is_one_refusal() -> None:
+    lane = Lane(Endpoint(url="http://127.0.0.1:1/v1", model="m"), Clock())
+    lane.settle(Attempt(Reply("rate-limited", detail="busy")), Turn.PROBE, 0.1)
+    assert lane.quiet_left < 1 and not lane.down
+
+
+async def test_a_request_that_is_wrong_in_itself_says_nothing_of_images(server: Scripted) -> None:
+    keeping = Keeping()
+
+    async def strict(request: web.Request) -> web.StreamResponse:
+        if "too long" in server.raw[-1].decode():
+            return await sends('{"error": {"message": "maximum context length"}}', 400)(request)
+        return await keeping(request)
+
+    server.otherwise = strict
+    async with make_client(server, image_uuid=True) as client:
+        first = make_ask("s0")
+        assert (await client.ask(first)).kind == "ok"
+        long = make_ask("s1", messages=(*first.messages, Message("user", (TextPart("too long"),))))
+        assert (await client.ask(long)).kind == "bad-request"
+        assert client.lanes[0].held.trusted

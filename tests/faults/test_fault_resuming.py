@@ -1,5 +1,6 @@
 """Budgets, changed settings, retries and seed text that gives orders (FAULTS F23, F36, F38)."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -57,6 +58,13 @@ async def test_a_budget_is_overspent_by_no_more_than_was_in_flight(
     rest = await run_with([], few, tmp_path)
     assert rest.results == await clean.results(few)
     assert rest.stats["requests"] == sum(rest.kinds.values()) - spent[0], "what was paid is not asked again"
+
+
+async def test_a_budget_of_seconds_ends_a_run_that_waits_for_its_server(few: Seeds, tmp_path: Path) -> None:
+    settings = PLAIN.model_copy(update={"budget_seconds": 1.0})
+    async with asyncio.timeout(20):
+        ran = await run_with(["429=300:1"], few, tmp_path, settings=settings)
+    assert ran.summary.pending == len(few.samples) and not ran.error
 
 
 async def ran(model: Model, folder: Path, given: list[Sample] | None = None, **changes: Any) -> list[Outcome]:
