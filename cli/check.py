@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import orjson
 
-from .configuration import endpoints_of, load
+from .configuration import endpoints_of, load_endpoints
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from ..endpoints.endpoint import Endpoint
 
 _SCHEMA: Final = {
-    "enforced": "",
-    "ignored": "the schema goes into the prompt once replies show it; each is validated and may be mended once",
+    "ignored": "once replies show it, the schema goes into the prompt (tried: it is kept to); each is validated",
     "refused": "cannot be worked around: use a server that takes response_format json_schema",
+    "unknown": "the reply was cut off before it showed: raise max_tokens, or switch thinking off in extra_body",
 }
+_UNTOLD: Final = "cannot be worked around: the model does not keep to a schema in its prompt either"
+_QUEUE: Final = "requests in flight follow the replies a second (SGLang: --enable-metrics; llama.cpp: --metrics)"
 
 
 @click.command()
@@ -29,7 +31,7 @@ _SCHEMA: Final = {
 @click.option("--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each.")
 @click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key.")
 @click.option(
-    "--config", type=click.Path(path_type=Path), callback=load, is_eager=True, help="A file with [[endpoint]] tables."
+    "--config", type=click.Path(path_type=Path), callback=load_endpoints, help="A file with [[endpoint]] tables."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
 @click.pass_context
@@ -40,6 +42,10 @@ def check(ctx: click.Context, /, **options: Any) -> None:
     it would not.
     """
     endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
+    if endpoints:
+        from ..graph.checks import check_roles
+
+        check_roles(endpoints)
     found, wrong = asyncio.run(_examined(endpoints))
     usable = not wrong and all(one.usable for one in found)
     if options["as_json"]:
@@ -88,7 +94,8 @@ def _show_one(one: "Abilities", out: "Console") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"{one.url}  {one.model}  ({one.server})", title_justify="left", title_style="bold")
+    engine = f"{one.server} {one.version}" if one.version else one.server
+    table = Table(title=f"{one.url}  {one.model}  ({engine})", title_justify="left", title_style="bold")
     for column in ("ability", "found", "what evolgraph does about it"):
         table.add_column(column)
     for name, good, found, remedy in _rows(one):
@@ -98,15 +105,16 @@ def _show_one(one: "Abilities", out: "Console") -> None:
 
 
 def _rows(one: "Abilities") -> list[tuple[str, bool, str, str]]:
+    schema = _UNTOLD if one.schema_in_prompt is False else _SCHEMA.get(one.schema, "")
     seen = {True: "yes", False: "no", None: "taken, but no tokens are told"}[one.images]
     return [
         ("images", one.images is not False, seen, "cannot be worked around: use a model that sees"),
-        ("JSON by a schema", one.schema == "enforced", one.schema, _SCHEMA[one.schema]),
+        ("JSON by a schema", one.schema == "enforced", one.schema, schema),
         ("token counts", one.usage, _yes(one.usage), "tokens and cost are told as unknown"),
         ("cached tokens told", one.cached_tokens, _yes(one.cached_tokens), "vLLM: --enable-prompt-tokens-details"),
         ("image tokens told", one.image_tokens, _yes(one.image_tokens), "left out of the summary"),
         ("images by uuid", one.image_uuid, _yes(one.image_uuid), "every request carries its image"),
-        ("queue at /metrics", one.queue, _yes(one.queue), "requests in flight follow the replies a second"),
+        ("queue at /metrics", bool(one.queue), one.queue or "no", _QUEUE),
         ("context", True, f"{one.context:,} tokens" if one.context else "not told", ""),
         ("thinking", True, "yes, kept apart from replies" if one.thinks else "none seen", ""),
         ("first reply", True, f"{one.latency_ms:,.0f} ms", ""),

@@ -30,15 +30,9 @@ def load(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | No
 
     Raises ConfigError for a missing or broken file and for an unknown key, naming the nearest one.
     """
-    path = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    path, values = _read(path)
     if path is None:
         return None
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError("no such file", where=str(path)) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
     ctx.meta["endpoints"] = _endpoints(values.pop("endpoint", []), path)
     known = _options(ctx)
     for key, value in values.items():
@@ -46,6 +40,30 @@ def load(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | No
         _fits(known[_spelled(key)], key, value, path)
     ctx.default_map = {str(known[_spelled(key)].name): value for key, value in values.items()}
     return path
+
+
+def load_endpoints(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Reads the file's [[endpoint]] tables alone, for commands that share `evolve`'s file but not its options.
+
+    Raises ConfigError for a missing or broken file and for a table that cannot be used.
+    """
+    path, values = _read(path)
+    if path is not None:
+        ctx.meta["endpoints"] = _endpoints(values.get("endpoint", []), path)
+    return path
+
+
+def _read(path: Path | None) -> tuple[Path | None, dict[str, Any]]:
+    """The file that is meant, `evolgraph.toml` where it is there and none is named, and what stands in it."""
+    path = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    if path is None:
+        return None, {}
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=str(path)) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
 
 
 def _options(ctx: click.Context) -> dict[str, click.Option]:

@@ -36,6 +36,11 @@ def read_queue(text: str) -> Queue | None:
     return Queue(*(sum(value for name, value in told if name in names) for names in (_RUNNING, _WAITING)))
 
 
+def waiting_metric(text: str) -> str | None:
+    """The name under which Prometheus' text format tells how many requests wait; None where it does not."""
+    return next((name for name, _ in _ROW.findall(text) if name in _WAITING), None)
+
+
 async def watch(lane: Lane, session: aiohttp.ClientSession) -> None:
     """Tells `lane` its endpoint's queue, again and again; returns when the endpoint tells none."""
     while True:

@@ -26,10 +26,14 @@ def response_format(name: str, reply: type[BaseModel]) -> orjson.Fragment:
 @lru_cache(maxsize=1024)
 def schema_text(reply: type[BaseModel]) -> str:
     """What a prompt says about the form of its reply, for servers that do not enforce a `response_format`."""
-    schema = orjson.dumps(strict_schema(reply)).decode()
+    return told_as_text(strict_schema(reply))
+
+
+def told_as_text(schema: dict[str, Any]) -> str:
+    """The same for a JSON schema."""
     return (
         "Reply with one JSON object and nothing else: no words before or after it, no code fence. It has every property"
-        f" that this JSON schema names, and no other:\n{schema}"
+        f" that this JSON schema names, and no other:\n{orjson.dumps(schema).decode()}"
     )
 
 

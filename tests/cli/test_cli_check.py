@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,14 @@ async def test_a_server_that_can_do_everything() -> None:
     one = await found()
     assert one.server == "evolgraph's embedded model"
     assert (one.images, one.schema, one.usable) == (True, "enforced", True)
-    assert one.usage and one.cached_tokens and one.image_tokens and one.image_uuid and one.queue
+    assert one.usage and one.cached_tokens and one.image_tokens and one.image_uuid
+    assert one.queue == "vllm:num_requests_waiting"
+    assert one.version == version("evolgraph")
+
+
+async def test_where_schemas_are_ignored_one_in_the_prompt_is_tried() -> None:
+    assert (await found()).schema_in_prompt is None
+    assert (await found("schema")).schema_in_prompt is True
 
 
 @pytest.mark.parametrize(
@@ -47,7 +55,7 @@ async def test_a_server_that_can_do_everything() -> None:
         ("usage", "usage", False, True),
         ("cached", "cached_tokens", False, True),
         ("uuid", "image_uuid", False, True),
-        ("metrics", "queue", False, True),
+        ("metrics", "queue", None, True),
         ("images", "images", False, False),
     ],
 )
@@ -72,6 +80,18 @@ def test_each_server_is_told_of_and_one_that_is_not_there_is_an_error(evolgraph:
     assert [one["usable"] for one in told.json["endpoints"]] == [True]
     (error,) = told.json["errors"]
     assert error.startswith("http://127.0.0.1:9/v1: cannot be reached")
+
+
+def test_the_file_of_an_evolution_names_the_endpoints(evolgraph: Run, url: str, tmp_path: Path) -> None:
+    config = f'rounds = 2\npolicy = "uniform"\n[[endpoint]]\nurl = "{url}"\nmodel = "builtin"\n'
+    (tmp_path / "evolgraph.toml").write_text(config)
+    told = evolgraph("check", "--json")
+    assert (told.code, [one["url"] for one in told.json["endpoints"]]) == (0, [url])
+    (tmp_path / "other.toml").write_text(config + 'roles = ["judge"]\n')
+    assert "no endpoint serves the role evolver" in evolgraph("check", "--config", "other.toml").line
+    (tmp_path / "other.toml").write_text(config.replace("model =", "modle ="))
+    assert "did you mean model?" in evolgraph("check", "--config", "other.toml").line
+    assert "absent.toml: no such file" in evolgraph("check", "--config", "absent.toml").line
 
 
 def test_an_unknown_model_is_one_line(evolgraph: Run, url: str) -> None:

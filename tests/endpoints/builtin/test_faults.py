@@ -17,7 +17,7 @@ from evolgraph.endpoints.builtin.mishaps import FLOOD
 from evolgraph.endpoints.builtin.server import Options
 from pydantic import ValidationError
 
-from .test_server import Client, chat, serving
+from .conftest import Client, chat, serving
 
 
 def with_faults(*faults: str, **options: Any) -> Options:
