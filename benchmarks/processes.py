@@ -4,34 +4,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-_EXIT_S: Final = 10.0
 _ANSWER_S: Final = 30.0
 
 
 @contextmanager
-def mock(slots: int, latency_ms: float) -> Iterator[str]:
-    """A mock endpoint for the block; gives its base URL."""
-    words = command("benchmarks.mock", slots=slots, latency_ms=latency_ms)
-    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
-        try:
-            yield orjson.loads(process.stdout.readline())["url"]
-        finally:
-            process.stdin.close()
-            process.wait(_EXIT_S)
-
-
-@contextmanager
-def embedded(*options: str) -> Iterator[str]:
-    """The embedded model for the block, which remembers its replies; gives its base URL."""
-    words = [sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options]
+def _serving(words: list[str]) -> Iterator[str]:
+    """A server that tells its URL on its first line and exits when its standard input closes."""
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin and process.stdout
         try:
@@ -39,6 +24,16 @@ def embedded(*options: str) -> Iterator[str]:
         finally:
             process.stdin.close()
             process.wait(_ANSWER_S)
+
+
+def mock(slots: int, latency_ms: float) -> AbstractContextManager[str]:
+    """A mock endpoint for the block; gives its base URL."""
+    return _serving(command("benchmarks.mock", slots=slots, latency_ms=latency_ms))
+
+
+def embedded(*options: str) -> AbstractContextManager[str]:
+    """The embedded model for the block, which remembers its replies; gives its base URL."""
+    return _serving([sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options])
 
 
 def server_stats(url: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Group:
             return self.lanes[0]
         ready = [lane for lane in self.lanes if lane.ready]
         if not ready:
-            return min(self.lanes, key=lambda lane: (lane.down, lane.probed_in))
+            return min(self.lanes, key=lambda lane: (lane.down, lane.probed_in, lane.slots.load))
         home = self._homes.get(affinity)
         if home in ready and home.free:
             return home
@@ -120,9 +120,8 @@ class Pool:
 
     def outages(self) -> list[Lane]:
         """The endpoints that are down, when a role has no other."""
-        return [
-            lane for group in self._groups.values() if all(lane.down for lane in group.lanes) for lane in group.lanes
-        ]
+        lost = [group.lanes for group in self._groups.values() if all(lane.down for lane in group.lanes)]
+        return [*dict.fromkeys(lane for lanes in lost for lane in lanes)]
 
     def send_away(self) -> None:
         """Makes everybody who waits choose again, so that they notice what has changed."""

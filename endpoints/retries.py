@@ -38,7 +38,8 @@ class Retries:
 
 def is_busy(attempt: Attempt) -> bool:
     """Whether the server refused for now, so that all requests to it should wait."""
-    return attempt.reply.kind == "rate-limited" or attempt.reply.http_status == 503
+    # 502: what a proxy says while the server behind it is away.
+    return attempt.reply.kind == "rate-limited" or attempt.reply.http_status in (502, 503)
 
 
 def is_declined(attempt: Attempt) -> bool:

@@ -17,14 +17,13 @@ from evolgraph.endpoints.builtin.faults import parse_fault
 from evolgraph.endpoints.builtin.server import Options, serve
 from evolgraph.endpoints.client import Client, Endpoint
 from evolgraph.errors import EvolgraphError
-from evolgraph.graph import Outcome, Settings, Summary, evolve
-from evolgraph.graph.results import write_results
+from evolgraph.graph import Outcome, Settings, evolve
 from evolgraph.prompts.library import Library
 from evolgraph.samples.drawn import draw
 from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import Sample
-from evolgraph.store.connections import reading
 
+from ..left import Left
 from .starts import Forks, forking
 
 FEW, MANY = 2, 60
@@ -56,24 +55,12 @@ class Seeds:
 
 
 @dataclass(frozen=True)
-class Ran:
+class Ran(Left):
     """A run that ended: its outcomes, or the error that stopped it, and what the server saw of it."""
 
-    store: Path
     outcomes: dict[str, Outcome]
-    summary: Summary
     error: EvolgraphError | None
     stats: dict[str, Any]
-
-    @property
-    def results(self) -> bytes:
-        path = self.store.with_suffix(".jsonl")
-        write_results(self.store, self.summary.run, path)
-        return path.read_bytes()
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with reading(self.store) as db:
-            return db.execute(sql).fetchall()
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -125,7 +112,7 @@ async def run_at(
         summary = await run.summary()
         seen = await stats(url)
     assert len({outcome.id for outcome in outcomes}) == len(outcomes), "a sample settled twice"
-    return Ran(store, {outcome.id: outcome for outcome in outcomes}, summary, error, seen)
+    return Ran(store, summary, {outcome.id: outcome for outcome in outcomes}, error, seen)
 
 
 @asynccontextmanager

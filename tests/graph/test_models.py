@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +15,18 @@ import pytest
 from evolgraph.endpoints.builtin.child import running
 from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.endpoints.errors import EndpointError
-from evolgraph.graph import Settings, Summary, evolve
+from evolgraph.graph import Settings, evolve
 from evolgraph.graph.identity import RunError
-from evolgraph.graph.results import write_results
 from evolgraph.samples.drawn import draw
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from ..left import Left
+
 SETTINGS = Settings(rounds=2, seed=5)
 SECRET = "sk-sentinel-0123456789"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a finished run left."""
-
-    store: Path
-    summary: Summary
-
-    @property
-    def results(self) -> bytes:
-        path = self.store.with_suffix(".jsonl")
-        write_results(self.store, self.summary.run, path)
-        return path.read_bytes()
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with reading(self.store) as db:
-            return db.execute(sql).fetchall()
 
 
 async def start(
@@ -53,12 +35,12 @@ async def start(
     endpoints: Sequence[Endpoint] = (),
     models: Mapping[str, Any] | None = None,
     **changes: Any,
-) -> Ran:
+) -> Left:
     settings = SETTINGS.model_copy(update=changes)
     async with evolve(seeds, store=store, endpoints=endpoints, models=models, settings=settings) as run:
         async for _ in run:
             pass
-        return Ran(store, await run.summary())
+        return Left(store, await run.summary())
 
 
 def judge_at(url: str, **changes: Any) -> ChatOpenAI:
@@ -74,12 +56,12 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def over_http(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def over_http(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Left:
     """The run that all others should equal: one HTTP client, the embedded model."""
     return asyncio.run(start(seeds, tmp_path_factory.mktemp("http") / "run.db"))
 
 
-async def test_a_chat_model_judges_as_the_same_model_over_http(over_http: Ran, seeds: Path, tmp_path: Path) -> None:
+async def test_a_chat_model_judges_as_the_same_model_over_http(over_http: Left, seeds: Path, tmp_path: Path) -> None:
     async with running() as url:
         chatted = await start(seeds, tmp_path / "run.db", models={"judge": judge_at(url)})
     assert chatted.results == over_http.results
@@ -92,7 +74,7 @@ async def test_a_chat_model_judges_as_the_same_model_over_http(over_http: Ran, s
     assert chatted.query(kinds) == over_http.query(kinds)
 
 
-async def test_a_model_takes_its_role_from_the_endpoints(over_http: Ran, seeds: Path, tmp_path: Path) -> None:
+async def test_a_model_takes_its_role_from_the_endpoints(over_http: Left, seeds: Path, tmp_path: Path) -> None:
     async with running() as url, running() as other:
         served = await start(
             seeds, tmp_path / "run.db", [Endpoint(url=url, model="builtin")], {"judge": judge_at(other)}
@@ -102,7 +84,7 @@ async def test_a_model_takes_its_role_from_the_endpoints(over_http: Ran, seeds: 
     assert roles == {True: "ChatOpenAI builtin", False: url}
 
 
-async def test_one_model_for_both_roles_needs_no_endpoint(over_http: Ran, seeds: Path, tmp_path: Path) -> None:
+async def test_one_model_for_both_roles_needs_no_endpoint(over_http: Left, seeds: Path, tmp_path: Path) -> None:
     async with running() as url:
         chat = judge_at(url)
         both = await start(seeds, tmp_path / "run.db", models={"evolver": chat, "judge": chat})
@@ -111,7 +93,7 @@ async def test_one_model_for_both_roles_needs_no_endpoint(over_http: Ran, seeds:
 
 
 async def test_a_finished_run_is_the_same_run_through_either_client_and_other_parameters_are_not(
-    over_http: Ran, seeds: Path, tmp_path: Path
+    over_http: Left, seeds: Path, tmp_path: Path
 ) -> None:
     async with running() as url:
         again = await start(seeds, over_http.store, models={"judge": judge_at(url)})
@@ -134,7 +116,7 @@ async def test_models_in_roles_that_cannot_be_are_refused(
     assert complaint in str(caught.value)
 
 
-async def test_a_budget_counts_the_requests_of_both_clients(over_http: Ran, seeds: Path, tmp_path: Path) -> None:
+async def test_a_budget_counts_the_requests_of_both_clients(over_http: Left, seeds: Path, tmp_path: Path) -> None:
     async with running() as url:
         models = {"judge": judge_at(url)}
         first = await start(seeds, tmp_path / "run.db", models=models, budget_calls=7, concurrency=1)
@@ -177,7 +159,7 @@ def serving(latency_ms: int) -> Iterator[str]:
         child.stdin.close()
 
 
-def test_a_killed_run_with_a_judge_from_the_config_goes_on(over_http: Ran, seeds: Path, tmp_path: Path) -> None:
+def test_a_killed_run_with_a_judge_from_the_config_goes_on(over_http: Left, seeds: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "JUDGE_KEY": SECRET}
     with serving(latency_ms=60) as url:
         (tmp_path / "evolgraph.toml").write_text(CONFIG.format(url=url))

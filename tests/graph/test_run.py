@@ -17,36 +17,23 @@ from typing import Any
 import pytest
 from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.errors import EvolgraphError
-from evolgraph.graph import Outcome, Settings, Summary, evolve
+from evolgraph.graph import Outcome, Settings, evolve
 from evolgraph.graph.identity import RunError
-from evolgraph.graph.results import write_results
 from evolgraph.samples.formats.reader import read
 from evolgraph.samples.sample import Sample
-from evolgraph.store.connections import reading
 
 from ..conftest import SEEDS
+from ..left import Left
 
 SETTINGS = Settings(rounds=2, seed=1)
 NAMES = [row["id"] for row in json.loads(SEEDS.read_text(encoding="utf-8"))]
 
 
 @dataclass(frozen=True)
-class Ran:
+class Ran(Left):
     """One start of a run, and what it left."""
 
-    store: Path
     outcomes: list[Outcome]
-    summary: Summary
-
-    @property
-    def results(self) -> bytes:
-        path = self.store.with_suffix(".jsonl")
-        write_results(self.store, self.summary.run, path)
-        return path.read_bytes()
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with reading(self.store) as db:
-            return db.execute(sql).fetchall()
 
 
 async def start(
@@ -66,7 +53,7 @@ async def start(
             outcomes.append(outcome)
             if len(outcomes) == leave_after:
                 break
-        return Ran(store, outcomes, await run.summary())
+        return Ran(store, await run.summary(), outcomes)
 
 
 @pytest.fixture(scope="module")
