@@ -31,7 +31,7 @@ from .rounds import (
 )
 from .routing import decide, ending, span
 from .settings import Settings
-from .state import State, Update, changed, heads_of, proposed_of, sample_of
+from .state import State, Update, changed, heads_of, plain, proposed_of, sample_of
 
 TERMINAL = PASSING | {"bad-request", "garbled", "image", "internal"}
 """Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
@@ -92,7 +92,7 @@ class Loop:
                 candidates=len(evolved.candidates), tokens=evolved.tokens, error=failure.kind if failure else None,
             )  # fmt: skip
             return {
-                "candidates": [candidate.model_dump(mode="json") for candidate in evolved.candidates],
+                "candidates": [plain(candidate) for candidate in evolved.candidates],
                 "failure": {"kind": failure.kind, "detail": failure.detail} if failure else None,
                 "tokens": _total(state["tokens"], evolved.tokens),
                 "verdicts": [],

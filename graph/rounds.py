@@ -11,7 +11,7 @@ from ..agents.screen import Pair, Refusal, Screen, normalise, screen
 from ..endpoints.errors import PASSING
 from ..samples.sample import QA, Box
 from .routing import reward
-from .state import Head, State, Update, heads_of, proposed_of, sample_of
+from .state import Head, State, Update, candidates_of, heads_of, plain, proposed_of, sample_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ def screen_round(state: State, direction: str, screens: Sequence[Screen]) -> Scr
     heads = heads_of(state)
     boxes = (*sample_of(state).boxes, *proposed_of(state))
     offered: dict[str, EvolvedQA] = {}
-    for row in state["candidates"]:
-        offered.setdefault(row["id"], EvolvedQA.model_validate(row))
+    for row in candidates_of(state):
+        offered.setdefault(row.id, row)
     found = Screened()
     unknown = 0
     for parent in heads:
@@ -96,10 +96,11 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
     """The state changes that `rulings` on a round bring to heads, lineage, reward and feedback."""
     by_id = {ruling.qa: ruling for ruling in rulings}
     number, first = state["round"], dict(state["first_scores"])
+    written = {qa: plain(pair.candidate.qa) for qa, pair in screened.attempts.items()}
     heads: list[Head] = []
     for head in state["heads"]:
         ruling = by_id[head["qa"]["id"]]
-        heads.append(_next_head(head, ruling, screened, number))
+        heads.append(_next_head(head, ruling, written, number))
         if ruling.verdict:
             first.setdefault(ruling.qa, ruling.verdict.score_before)
     passed = [by_id[head["qa"]["id"]] for head in state["heads"] if by_id[head["qa"]["id"]].accepted]
@@ -113,7 +114,7 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
         "heads": heads,
         "first_scores": first,
         "verdicts": [_verdict_row(ruling, number, direction) for ruling in rulings],
-        "generations": [_generation_row(state, screened, by_id[qa], direction) for qa in attempts],
+        "generations": [_generation_row(state, written[qa], by_id[qa], direction) for qa in attempts],
         "rejected": [_rejected_row(pair, by_id[qa]) for qa, pair in attempts.items() if not by_id[qa].accepted],
         "proposed": [*state["proposed"], *_confirmed(screened, passed, proposed_of(state))],
         "reward": {
@@ -130,11 +131,10 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
     }  # fmt: skip
 
 
-def _next_head(head: Head, ruling: Ruling, screened: Screened, number: int) -> Head:
+def _next_head(head: Head, ruling: Ruling, written: Mapping[str, dict[str, Any]], number: int) -> Head:
     verdict = ruling.verdict
     if ruling.accepted:
-        evolved = screened.pairs[ruling.qa].candidate.qa.model_dump(mode="json")
-        return {"qa": evolved, "complexity": verdict.score_after if verdict else None, "round": number}
+        return {"qa": written[ruling.qa], "complexity": verdict.score_after if verdict else None, "round": number}
     if head["complexity"] is None and verdict:
         return {"qa": head["qa"], "complexity": verdict.score_before, "round": head["round"]}
     return head
@@ -155,7 +155,7 @@ def _verdict_row(ruling: Ruling, number: int, direction: str) -> dict[str, Any]:
     } | given
 
 
-def _generation_row(state: State, screened: Screened, ruling: Ruling, direction: str) -> dict[str, Any]:
+def _generation_row(state: State, content: dict[str, Any], ruling: Ruling, direction: str) -> dict[str, Any]:
     parent = next(head for head in state["heads"] if head["qa"]["id"] == ruling.qa)
     return {
         "round": state["round"],
@@ -164,7 +164,7 @@ def _generation_row(state: State, screened: Screened, ruling: Ruling, direction:
         "direction": direction,
         "parent_round": parent["round"],
         "complexity": ruling.verdict.score_after if ruling.verdict else None,
-        "content": screened.attempts[ruling.qa].candidate.qa.model_dump(mode="json"),
+        "content": content,
     }
 
 

@@ -44,7 +44,7 @@ from .models import gathered
 from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
 from .policies.registry import load_policy
 from .settings import Settings
-from .state import State, initial, reopened, rows
+from .state import OUTBOX, State, initial, reopened, rows
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -218,7 +218,7 @@ class Evolution:
             settings,
             screens=screens(),
             on_round=self.progress.close_round,
-            checkpointer=Saver(self._store, rows, keep=settings.checkpoints),
+            checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
         )
         await forget_quarantine(self._store, self.run.id)
         self._session = await start_session(self._store, self.run.id)

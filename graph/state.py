@@ -1,14 +1,21 @@
 """A sample's state in the graph: small, plain JSON. And the store's rows that follow from each state change."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, cast
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypedDict, TypeVar, cast
 
+from pydantic import BaseModel
+
+from ..agents.replies import EvolvedQA
 from ..samples.sample import QA, Box, Sample
 
 Rows = dict[str, list[dict[str, Any]]]
 Update = dict[str, Any]
 """Changed channels of a State."""
+OUTBOX: Final = frozenset({"verdicts", "generations", "reward", "spans"})
+"""Channels that only carry a step's news to `rows`: with those written, a checkpoint can do without them."""
+T = TypeVar("T")
 
 
 class Head(TypedDict):
@@ -87,19 +94,60 @@ def changed(state: State, update: Update) -> State:
     return cast(State, {**state, **update})
 
 
+class _Parsed:
+    """Values by the JSON they were parsed from or dumped to, the newest few thousand.
+
+    A state's parts are replaced and never changed, and pass through the graph as they are: what was validated in one
+    node need not be validated in the next.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
+
+    def get(self, plain: Any, parse: Callable[[Any], T]) -> T:
+        """The value of `plain`."""
+        kept = self._kept.get(id(plain))
+        if kept is not None:  # it holds on to `plain`, so that nothing else has its id
+            return kept[1]
+        return self.keep(plain, parse(plain))
+
+    def keep(self, plain: Any, value: T) -> T:
+        """Remembers that `value` is what `plain` says."""
+        self._kept[id(plain)] = (plain, value)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return value
+
+
+_parsed: Final = _Parsed(4096)
+
+
 def sample_of(state: State) -> Sample:
     """The state's sample, without its questions."""
-    return Sample.model_validate(state["sample"])
+    return _parsed.get(state["sample"], Sample.model_validate)
 
 
 def heads_of(state: State) -> tuple[QA, ...]:
     """The sample's current questions."""
-    return tuple(QA.model_validate(head["qa"]) for head in state["heads"])
+    return tuple([_parsed.get(head["qa"], QA.model_validate) for head in state["heads"]])
 
 
 def proposed_of(state: State) -> tuple[Box, ...]:
     """The boxes that earlier rounds proposed and the judge confirmed."""
-    return tuple(Box.model_validate(box) for box in state["proposed"])
+    return tuple([_parsed.get(box, Box.model_validate) for box in state["proposed"]])
+
+
+def candidates_of(state: State) -> list[EvolvedQA]:
+    """The evolved questions that wait for screen and judge."""
+    return [_parsed.get(row, EvolvedQA.model_validate) for row in state["candidates"]]
+
+
+def plain(value: BaseModel) -> dict[str, Any]:
+    """`value` as JSON for the state."""
+    made = value.model_dump(mode="json")
+    _parsed.keep(made, value)
+    return made
 
 
 def complexity(heads: Sequence[Head]) -> float | None:
@@ -128,16 +176,17 @@ def rows(thread: str, values: Mapping[str, Any]) -> Rows:
     run, _, sample = thread.partition("/")
     key = {"run": run, "sample": sample}
     taken = key | {"take": values["take"]}
-    found: Rows = {"spans": [taken | span for span in values["spans"]]}
+    # After a resume a channel of the outbox has no value until a step sets it.
+    found: Rows = {"spans": [taken | span for span in values.get("spans", ())]}
     if not values["history"] and not values["candidates"] and values["failure"] is None:
         found |= _seed_rows(run, sample, values)
     if values["decision"] is not None:
         decision = {k: v for k, v in values["decision"].items() if k != "sample"}
         found["decisions"] = [key | decision]
-    if values["verdicts"]:
+    if values.get("verdicts"):
         found["verdicts"] = [taken | verdict for verdict in values["verdicts"]]
         found["generations"] = [taken | generation for generation in values["generations"]]
-    if values["reward"] is not None:
+    if values.get("reward") is not None:
         found["rewards"] = [taken | values["reward"]]
     if values["status"]:
         found["settled"] = [taken | _settled_row(values)]

@@ -1,7 +1,7 @@
 """LangGraph's checkpoints in the store, each in one transaction with the rows that follow from it."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 from langchain_core.runnables import RunnableConfig
@@ -23,6 +23,7 @@ from .encoding import (
     loaded_checkpoint,
     loaded_metadata,
     loaded_write,
+    without,
 )
 from .store import Store
 from .writer import Rows, Statement, insertions
@@ -56,17 +57,23 @@ class Saver(BaseCheckpointSaver[int]):
     `project` turns each new state into rows that are inserted in the checkpoint's own transaction; rows that are there
     already stay as they are. With `keep` = "latest" a checkpoint replaces the one before it, and the outputs of single
     nodes of an unfinished superstep are not kept: after a crash its nodes run again (the ledger answers for their
-    calls). With "all" everything is kept.
+    calls). With "all" everything is kept. `passing` names channels that only `project` needs: they are not kept.
 
     Asynchronous only. Raises StoreError `not-json` for state that is not JSON and `checkpoint` for state that cannot be
     read back.
     """
 
     def __init__(
-        self, store: Store, project: Project | None = None, *, keep: Literal["latest", "all"] = "latest"
+        self,
+        store: Store,
+        project: Project | None = None,
+        *,
+        keep: Literal["latest", "all"] = "latest",
+        passing: Collection[str] = (),
     ) -> None:
         super().__init__()
         self._store = store
+        self._passing = passing
         self._project = project
         self._keep = keep
 
@@ -83,7 +90,7 @@ class Saver(BaseCheckpointSaver[int]):
         statements: list[Statement] = []
         if self._keep == "latest":
             statements += [(sql, (thread, namespace, checkpoint["id"])) for sql in (_DROP_OLDER, _DROP_OLDER_WRITES)]
-        state = dumped_checkpoint(checkpoint, where)
+        state = dumped_checkpoint(without(checkpoint, self._passing), where)
         about = dumped(get_checkpoint_metadata(config, metadata), where)
         statements.append((_PUT, (thread, namespace, checkpoint["id"], parent, state, about)))
         if self._project:

@@ -1,7 +1,7 @@
 """Graph state as plain JSON, both ways. Loading builds nothing but JSON values, `Send` and `Interrupt`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -37,6 +37,12 @@ def loaded(text: Any, where: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise _unreadable(str(error), where) from error
+
+
+def without(checkpoint: Checkpoint, channels: Collection[str]) -> Checkpoint:
+    """`checkpoint` without the values of `channels`."""
+    kept = {name: value for name, value in checkpoint["channel_values"].items() if name not in channels}
+    return {**checkpoint, "channel_values": kept}
 
 
 def dumped_checkpoint(checkpoint: Checkpoint, where: str) -> str:

@@ -45,7 +45,7 @@ class Store:
         Raises StoreError `locked` when it has an owner, `not-a-store`, `newer`, `open`, `busy` or `corrupt`.
         """
         path = Path(path)
-        owner, db, reader = await asyncio.to_thread(_opened, path)
+        owner, db, reader = await _open_in_thread(path)
         # The writer's thread gives the lock back, so that nothing can be written after it is free.
         store = cls(path, Writer(db, str(path), capacity=capacity, owner=owner), reader)
         try:
@@ -72,7 +72,25 @@ class Store:
             await self.writer.close()
 
 
-def _opened(path: Path) -> tuple[Ownership, sqlite3.Connection, sqlite3.Connection]:
+async def _open_in_thread(path: Path) -> "_Opened":
+    opening = asyncio.get_running_loop().run_in_executor(None, _opened, path)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread goes on all the same: what it opens is closed again before the caller is told.
+        await asyncio.wait([opening])
+        if not opening.exception():
+            owner, db, reader = opening.result()
+            reader.close()
+            db.close()
+            owner.release()
+        raise
+
+
+_Opened = tuple[Ownership, sqlite3.Connection, sqlite3.Connection]
+
+
+def _opened(path: Path) -> _Opened:
     refuse_others(path)  # so that no lock file appears beside what is no store
     owner = Ownership(path)
     try:

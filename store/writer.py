@@ -5,6 +5,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Rows by table; a value that is a list, tuple or dict is stored as JSON text."""
 
 _GROUP = 512
+_GATHER_S = 0.005
+"""How long the first of a group waits for others: a commit costs about as much for twenty as for one."""
 _JSON = (dict, list, tuple)
 
 
@@ -104,6 +107,8 @@ class Writer:
         """Waits for a job and takes those behind it; False with the last group."""
         jobs: list[_Job] = []
         job = self._jobs.get()
+        if job is not None:
+            time.sleep(_GATHER_S)
         while job is not None:
             jobs.append(job)
             if len(jobs) == _GROUP:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evolgraph.graph.state import initial, rows
+from evolgraph.graph.state import OUTBOX, initial, rows
 from evolgraph.store.checkpoints import Saver
 from evolgraph.store.connections import reading
 from evolgraph.store.runs import create_run
@@ -78,7 +78,7 @@ def test_a_state_that_holds_no_sample_yet_has_no_rows() -> None:
 async def stored(path: Path, *samples: str, model: Rules, **settings: Any) -> None:
     async with Store.open(path) as store:
         await create_run(store, "run1", {}, 0)
-        graph = graph_of(model, checkpointer=Saver(store, rows), **settings)
+        graph = graph_of(model, checkpointer=Saver(store, rows, passing=OUTBOX), **settings)
         for position, name in enumerate(samples):
             config = {"configurable": {"thread_id": f"run1/{name}"}, "recursion_limit": 64}
             await graph.ainvoke(initial(make_sample(name), position), config, durability="sync")

@@ -33,6 +33,21 @@ async def test_a_second_owner_in_the_same_process_is_refused(tmp_path: Path) -> 
         pass
 
 
+async def test_an_opening_that_is_cut_off_leaves_the_store_free(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    for delay in (0.0, 0.001, 0.004, 0.02):
+        opening = asyncio.create_task(Store.open(path).__aenter__())
+        await asyncio.sleep(delay)
+        if opening.done():
+            await opening.result()._close()
+            continue
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        async with Store.open(path):
+            pass
+
+
 async def test_a_second_process_is_refused_with_the_owners_pid_and_host(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     script = (
