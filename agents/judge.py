@@ -1,16 +1,21 @@
 """The judge: sees the image and the true parent, and rules on every pair by its id (DESIGN section 3)."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..endpoints.client import Ask, CallKey, Model
 from ..prompts.library import data_lines
 from .agent import Failure, Prompter, View, question_row
+from .evidence import Finding
 from .replies import JudgeReply, PairVerdict, asked
 from .screen import Pair
 
 FLAGS = ("grounded", "correct", "answerable", "needs_image", "improved")
+Findings = Mapping[str, Sequence[Finding]]
+"""What the evidence found, by question id."""
+NONE: Final[Findings] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,30 @@ class Judge:
 
     name = "judge"
 
-    def __init__(self, model: Model, prompter: Prompter) -> None:
+    def __init__(self, model: Model, prompter: Prompter, *, seed: int = 0) -> None:
         self._model = model
         self._prompter = prompter
+        self._seed = seed
 
-    def task(self, pairs: Sequence[Pair]) -> str:
-        """The task text for `pairs`."""
-        return self._prompter.library.render("judge", pairs=data_lines([_pair_row(pair) for pair in pairs]))
+    def task(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> str:
+        """The task text for `pairs`, each with what the evidence found."""
+        rows = [self._row(view, pair, findings.get(pair.parent.id, ())) for pair in pairs]
+        return self._prompter.library.render("judge", pairs=data_lines(rows))
 
-    async def judge(self, view: View, pairs: Sequence[Pair]) -> Judgement:
+    def _row(self, view: View, pair: Pair, findings: Sequence[Finding]) -> dict[str, Any]:
+        """A pair in an order drawn for it: judges like what they read first, or last (arXiv 2306.05685)."""
+        proposed = [{"label": box.label, "bbox": box.bbox} for box in pair.candidate.proposed]
+        parent = {"parent": question_row(pair.parent)}
+        evolved = {"evolved": question_row(pair.candidate.qa) | {"proposed_boxes": proposed}}
+        first, second = (parent, evolved) if self._parent_first(view, pair.parent.id) else (evolved, parent)
+        found = {"evidence": [finding.row() for finding in findings]} if findings else {}
+        return {"id": pair.parent.id, "direction": pair.direction} | first | second | found
+
+    def _parent_first(self, view: View, qa: str) -> bool:
+        named = f"{self._seed} {view.sample.id} {view.round} {qa}"
+        return hashlib.blake2b(named.encode(), digest_size=1).digest()[0] % 2 == 0
+
+    async def judge(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> Judgement:
         """Verdicts for all `pairs`; a failure is a value, not an exception."""
         wanted = {pair.parent.id for pair in pairs}
 
@@ -62,7 +82,7 @@ class Judge:
             Ask(
                 key=CallKey(view.sample.id, view.round, self.name, view.take),
                 role="judge",
-                messages=self._prompter.messages(view.sample, self.task(pairs)),
+                messages=self._prompter.messages(view.sample, self.task(view, pairs, findings)),
                 reply=asked(JudgeReply, tuple(pair.parent.id for pair in pairs)),
                 repair=self._prompter.repair,
                 check=check,
@@ -71,13 +91,3 @@ class Judge:
         if answer.value is None:
             return Judgement({}, Failure(answer.kind, answer.detail), answer.usage.total)
         return Judgement({v.id: v for v in answer.value.verdicts if v.id in wanted}, tokens=answer.usage.total)
-
-
-def _pair_row(pair: Pair) -> dict[str, Any]:
-    proposed = [{"label": box.label, "bbox": box.bbox} for box in pair.candidate.proposed]
-    return {
-        "id": pair.parent.id,
-        "direction": pair.direction,
-        "parent": question_row(pair.parent),
-        "evolved": question_row(pair.candidate.qa) | {"proposed_boxes": proposed},
-    }

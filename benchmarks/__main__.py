@@ -8,6 +8,7 @@ import click
 import orjson
 
 from . import caches as cache_scenario
+from . import judging as judging_scenario
 from . import lanes as lane_scenario
 from . import mix as mixing
 from . import soak as soaking
@@ -20,6 +21,7 @@ _PLAN = Plan()
 _MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
 _SOAK = soaking.Soak()
+_TRIAL = judging_scenario.Trial()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
 
 
@@ -80,6 +82,19 @@ def _mix(ctx: click.Context, as_json: bool, **options: float) -> None:
     found = mixing.mix(mixing.Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else mixing.shown(found))
     ctx.exit(0 if found["sound"] else 1)
+
+
+@benchmarks.command("judging")
+@click.option("--samples", default=_TRIAL.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_TRIAL.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--plant", "plants", default=_TRIAL.plants, show_default=True, multiple=True, metavar="KIND:RATE")
+@click.option("--seed", default=_TRIAL.seed, show_default=True)
+@click.option("--option", "options", multiple=True, help="A word more for `evolve`, such as --ablate=judge.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _judging(as_json: bool, **options: Any) -> None:
+    """How many planted defects are rejected, by kind, and how many sound pairs are lost."""
+    found = judging_scenario.judging(judging_scenario.Trial(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else judging_scenario.shown(found))
 
 
 @benchmarks.command("soak")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from evolgraph.endpoints.builtin import mind
 from evolgraph.endpoints.builtin.__main__ import main
 from evolgraph.endpoints.builtin.pictures import Picture
+from evolgraph.endpoints.builtin.plants import Plant
 from evolgraph.endpoints.builtin.request import Request
 
 
@@ -18,14 +19,16 @@ class Remembering(mind.Mind):
 
     def __init__(self) -> None:
         super().__init__()
-        self._replies: dict[tuple[object, ...], str] = {}
+        self._replies: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
 
-    def reply(self, request: Request, pictures: Sequence[Picture]) -> str:
+    def reply(
+        self, request: Request, pictures: Sequence[Picture], plants: Sequence[Plant] = ()
+    ) -> tuple[str, dict[str, str]]:
         """The reply of the first time."""
         texts = tuple(part for part in request.parts if isinstance(part, str))
         asked = (texts, tuple(picture.digest for picture in pictures), request.task, request.seed)
         if asked not in self._replies:
-            self._replies[asked] = super().reply(request, pictures)
+            self._replies[asked] = super().reply(request, pictures, plants)
         return self._replies[asked]
 
 

@@ -42,6 +42,13 @@ import click
     metavar="WORD,...",
     help="Serve without schema, usage, cached, uuid, metrics or images; repeatable.",
 )
+@click.option(
+    "--plant",
+    "plants",
+    multiple=True,
+    metavar="KIND:RATE",
+    help="Spoil this share of the evolved questions, as in wrong-colour:0.05 or all:0.2; repeatable.",
+)
 def serve(
     *,
     port: int,
@@ -51,6 +58,7 @@ def serve(
     fault_seed: int,
     fault_limit: int | None,
     without: tuple[str, ...],
+    plants: tuple[str, ...],
 ) -> None:
     """Serve the embedded model `builtin` on this machine, as an OpenAI-compatible server.
 
@@ -63,10 +71,14 @@ def serve(
 
     With --without it stands for a poorer server: schema (response_format is ignored, JSON comes in prose), usage (no
     token counts), cached (no details of them), uuid (images cannot be left out), metrics, images (they are refused).
+
+    Planted defects, told by /planted alone: invented-box, wrong-count, wrong-colour, wrong-sum, not-a-choice, blind,
+    copied-parent, leaked-words, wrong-relation; `all` spreads its rate over them.
     """
     from ..endpoints.builtin.__main__ import run
     from ..endpoints.builtin.faults import parse_fault
     from ..endpoints.builtin.lacks import parse_lacks
+    from ..endpoints.builtin.plants import parse_plants
     from ..endpoints.builtin.server import Options
 
     options = Options(
@@ -77,6 +89,7 @@ def serve(
         fault_seed=fault_seed,
         fault_limit=fault_limit,
         without=parse_lacks(without),
+        plants=parse_plants(plants),
     )
 
     def tell(url: str) -> None:

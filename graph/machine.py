@@ -125,8 +125,11 @@ class Loop:
         else:
             started = time.time_ns()
             screens = self.screens if self.on("screen") else ()
-            screened = screen_round(state, decision.direction, [_guarded(check) for check in screens])
-            counts = {"passed": len(screened.pairs), "refused": len(screened.refused)}
+            checks = [_guarded(check) for check in screens]
+            screened = screen_round(state, decision.direction, checks, evidence=self.on("evidence"))
+            counts: dict[str, Any] = {"passed": len(screened.pairs), "refused": len(screened.refused)}
+            if screened.findings:
+                counts["evidence"] = {qa: [one.row() for one in found] for qa, found in screened.findings.items()}
             spans.append(span(state["round"], "screen", "screen", started, **counts, unknown=screened.unknown_labels))
             judged, used = await self._judged(state, screened, decision.direction, spans)
             rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
@@ -147,7 +150,7 @@ class Loop:
         if not self.on("judge"):
             return unjudged(screened, "unjudged", "judging is switched off", keep=True), 0
         started = time.time_ns()
-        judgement = await self.judge.judge(self.view(state), list(screened.pairs.values()))
+        judgement = await self.judge.judge(self.view(state), list(screened.pairs.values()), screened.findings)
         failure = judgement.failure
         spans.append(
             span(

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..agents.evidence import Finding, contradiction, examine
 from ..agents.judge import FLAGS, accepted, refusal_code
 from ..agents.replies import EvolvedQA, PairVerdict
 from ..agents.screen import Pair, Refusal, Screen, normalise, screen
@@ -21,11 +22,15 @@ class Screened:
     pairs: dict[str, Pair] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     attempts: dict[str, Pair] = field(default_factory=dict)
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
     unknown_labels: int = 0
 
 
-def screen_round(state: State, direction: str, screens: Sequence[Screen]) -> Screened:
-    """Pairs every head with its candidate and screens the pairs. A head without a candidate is refused as `missing`."""
+def screen_round(state: State, direction: str, screens: Sequence[Screen], *, evidence: bool = True) -> Screened:
+    """Pairs every head with its candidate and screens the pairs. A head without a candidate is refused as `missing`.
+
+    With `evidence` the steps of what passed are carried out; a pair with a step that is shown to be wrong is refused.
+    """
     heads = heads_of(state)
     boxes = (*sample_of(state).boxes, *proposed_of(state))
     offered: dict[str, EvolvedQA] = {}
@@ -41,11 +46,21 @@ def screen_round(state: State, direction: str, screens: Sequence[Screen]) -> Scr
         unknown += len(candidate.unknown)
         pair = Pair(candidate, parent, direction, boxes, _siblings(heads, found.pairs, parent))
         found.attempts[parent.id] = pair
-        if refusal := screen(pair, screens):
+        refusal = screen(pair, screens)
+        if not refusal and evidence:
+            findings = examine(candidate.qa, (*boxes, *candidate.proposed))
+            found.findings[parent.id] = findings
+            refusal = _refuted(findings)
+        if refusal:
             found.refused[parent.id] = refusal
         else:
             found.pairs[parent.id] = pair
-    return Screened(found.pairs, found.refused, found.attempts, unknown)
+    return replace(found, unknown_labels=unknown)
+
+
+def _refuted(findings: Sequence[Finding]) -> Refusal | None:
+    wrong = contradiction(findings)
+    return Refusal("evidence", f"step {wrong.step}: {wrong.found}") if wrong else None
 
 
 def _siblings(heads: Sequence[QA], passed: Mapping[str, Pair], parent: QA) -> tuple[QA, ...]:

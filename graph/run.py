@@ -213,7 +213,7 @@ class Evolution:
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
             {name: agent(self.client, prompter) for name, agent in agents.items()},
-            Judge(self.client, prompter),
+            Judge(self.client, prompter, seed=settings.seed),
             policy,
             settings,
             screens=screens(),

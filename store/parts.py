@@ -14,7 +14,7 @@ piece is "#" and the hash of a stored text, or a short text as it is."""
 
 # Landmarks of the agents' data blocks: a question is sent by several calls, between other words. A text is always the
 # concatenation of its pieces; where it is cut only decides how much of it is shared.
-_LANDMARKS: Final = ('{"id":', ',"proposed_boxes"', '},"evolved"', "},\n", "}]\n")
+_LANDMARKS: Final = ('{"id":', ',"proposed_boxes"', '},"evolved"', '},"parent"', '},"evidence"', "},\n", "}]\n")
 _MARK: Final = "\0"
 _SHORT: Final = 48
 

@@ -16,6 +16,7 @@ import orjson
 
 from .faults import FaultError, parse_fault
 from .lacks import LACKS, LackError, parse_lacks
+from .plants import PlantError, parse_plants
 from .request import MODEL
 from .server import Options, serve
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--without", action="append", default=[], metavar="WORD,...", help=f"what the server lacks: {', '.join(LACKS)}"
     )
+    parser.add_argument("--plant", action="append", default=[], metavar="KIND:RATE", help="spoil evolved questions")
     given = parser.parse_args(arguments)
     try:
         options = Options(
@@ -47,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fault_seed=given.fault_seed,
             fault_limit=given.fault_limit,
             without=parse_lacks(given.without),
+            plants=parse_plants(given.plant),
         )
         return run(options, exit_with_stdin=given.exit_with_stdin)
-    except (FaultError, LackError) as error:
+    except (FaultError, LackError, PlantError) as error:
         print(error, file=sys.stderr)
         return 2
 

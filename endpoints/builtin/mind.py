@@ -9,6 +9,7 @@ import orjson
 
 from .judge import judge
 from .pictures import Picture, decode
+from .plants import Plant, planted
 from .request import Request, Row
 from .scene import Scene
 from .shaping import instance
@@ -38,19 +39,25 @@ class Mind:
         _keep(self._pictures, uri, picture)
         return picture
 
-    def reply(self, request: Request, pictures: Sequence[Picture]) -> str:
-        """The content of the assistant's message: JSON for a known task or a schema, plain words for any other chat."""
+    def reply(
+        self, request: Request, pictures: Sequence[Picture], plants: Sequence[Plant] = ()
+    ) -> tuple[str, dict[str, str]]:
+        """The content of the assistant's message: JSON for a known task or a schema, plain words for any other chat.
+
+        With it the kinds of `plants` that evolved questions were spoiled with, by the questions' ids.
+        """
         if not request.task:
-            return orjson.dumps(instance(request.schema)).decode() if request.schema else _PLAIN
+            return orjson.dumps(instance(request.schema)).decode() if request.schema else _PLAIN, {}
 
         def look(boxes: Sequence[Row]) -> Scene:
             return self._scene(request.facts, pictures, boxes)
 
         if request.task == "judge":
-            return orjson.dumps({"verdicts": judge(look, request.pairs, request.proposed)}).decode()
+            return orjson.dumps({"verdicts": judge(look, request.pairs, request.proposed)}).decode(), {}
         scene = look(request.proposed)
         evolved = write(request.task, scene, request.questions, request.rejected, request.proposed, request.seed)
-        return orjson.dumps({"evolved": evolved}).decode()
+        evolved, kinds = planted(evolved, request.questions, plants, request.seed)
+        return orjson.dumps({"evolved": evolved}).decode(), kinds
 
     def _scene(self, facts: Row, pictures: Sequence[Picture], boxes: Sequence[Row]) -> Scene:
         """The scene of these images and facts; what an earlier request measured of it is still known."""

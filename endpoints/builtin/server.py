@@ -17,6 +17,7 @@ from .counts import Counts
 from .faults import Fault, Faults
 from .held import HeldImages
 from .mishaps import delivered, edited, instead
+from .plants import Plant
 from .prefixes import PrefixCache, image_filling, tokens
 from .request import MODEL, BadRequest, Request, parse
 from .shaping import loosely, told_schema
@@ -47,6 +48,8 @@ class Options:
     fault_seed: int = 0
     fault_limit: int | None = None
     without: frozenset[str] = frozenset()
+    plants: tuple[Plant, ...] = ()
+    """Defects that evolved questions shall have."""
 
 
 class Server:
@@ -62,6 +65,7 @@ class Server:
         self._numbers = itertools.count(1)
         self._faults = Faults(options.faults, options.fault_seed, options.fault_limit)
         self.counts = Counts()
+        self._planted: list[dict[str, str]] = []
 
     def application(self) -> web.Application:
         """The aiohttp application with all routes."""
@@ -74,6 +78,7 @@ class Server:
         if "metrics" not in self._without:
             app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/stats", self._stats)
+        app.router.add_get("/planted", self._spoiled)
         return app
 
     async def _wake(self, _: web.Application) -> None:
@@ -95,6 +100,10 @@ class Server:
         if not newest.isascii() or not newest.isdigit():
             raise BadRequest("`newest` must be a whole number", param="newest")
         return _json(self.counts.summary(min(int(newest), 1000), full=http.query.get("full") == "1"))
+
+    async def _spoiled(self, _: web.Request) -> web.Response:
+        """The questions that were spoiled, by the id of the reply that they came in."""
+        return _json({"planted": self._planted})
 
     async def _metrics(self, _: web.Request) -> web.Response:
         running = self.counts.running
@@ -154,7 +163,7 @@ class Server:
             pictures = await mind.pictures(request)
             for uri, uuid in zip(request.images, request.uuids, strict=True):
                 self._images.keep(uri, uuid)
-            text = mind.reply(request, pictures)
+            text, kinds = mind.reply(request, pictures, self._options.plants)
         finally:
             self.counts.running -= 1
         seen = iter(pictures)
@@ -167,7 +176,9 @@ class Server:
         if "schema" in self._without:
             text = loosely(text, request.seed, told=request.schema is not None)
         shown = sum(picture.tokens for picture in pictures)
-        return self._completion(request, b"".join(filled), text.encode(), shown)
+        completion = self._completion(request, b"".join(filled), text.encode(), shown)
+        self._planted += [{"reply": completion["id"], "qa": qa, "kind": kind} for qa, kind in kinds.items()]
+        return completion
 
     def _completion(self, request: Request, prompt: bytes, text: bytes, shown: int) -> dict[str, Any]:
         """The body of the answer `text`; `shown` is how many of the prompt's tokens are those of images."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from evolgraph.agents.agent import Agent, Prompter, View
+from evolgraph.agents.evidence import examine
 from evolgraph.agents.interaction import Interaction
 from evolgraph.agents.judge import Judge
 from evolgraph.agents.perception import Perception
@@ -44,7 +45,9 @@ def _judge() -> str:
         Pair(Candidate(solved(0)), make_qa(0), "reasoning"),
         Pair(Candidate(make_qa(1, question="Is the plate cracked?"), proposed=(CRACK,)), make_qa(1), "perception"),
     ]
-    return Judge(_NoModel(), PROMPTER).task(pairs)
+    view = View(sample=SAMPLE, round=1, heads=SAMPLE.qas)
+    found = {solved(0).id: examine(solved(0), SAMPLE.boxes)}
+    return Judge(_NoModel(), PROMPTER).task(view, pairs, found)
 
 
 def _facts() -> str:

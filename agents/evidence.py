@@ -1,0 +1,198 @@
+"""Evidence: the manipulations that a solution's steps claim are carried out, as far as code can without a model.
+
+MMEvol's steps name manipulations that nobody executes (arXiv 2409.05840, section 3; its prompts say so). Here each one
+is parsed and done: `Grounding` is resolved to given boxes, `Referring` to what a found box is labelled, `Calculate` is
+worked out over earlier results. What comes out stands beside what the step says, for the judge and for the trace; where
+code can be sure that a step is wrong, the pair is refused. What code cannot know (text, looks) stays open.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..samples.sample import QA, Box, Step
+from ..samples.vocabulary import normalise_manipulation
+from .arithmetic import agrees, evaluate
+
+SAME_BOX: Final = 0.5
+"""Intersection over union from which on two boxes mean the same thing."""
+_CALL: Final = re.compile(r"^\s*([A-Za-z ]+?)(?:_?\d+)?\s*\((.*)\)\s*(?:->|→|=>)?\s*([a-z]+_?\d+)?\s*$", re.DOTALL)
+_BOX: Final = re.compile(r"\[\s*(\d?\.\d+|[01])\s*,\s*(\d?\.\d+|[01])\s*,\s*(\d?\.\d+|[01])\s*,\s*(\d?\.\d+|[01])\s*\]")
+_RESULT: Final = re.compile(r"\b(?:bbx|tgt|res|txt)_?\d+\b")
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+_COUNT: Final = re.compile(r"^\s*(?:count|len|number)\s*(?:of\s+|\()?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
+_BEHIND: Final = re.compile(
+    r"\b(?:of|in|on|at|near|by|with|from|to|behind|under|over|above|below|beside|next|between|around|that|which|who"
+    r"|holding|held|wearing|carrying|riding|sitting|standing|lying|walking|looking|facing|leaning|hanging|made)\b"
+)
+_WORD: Final = re.compile(r"[a-z0-9]+")
+
+BBox = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manipulation:
+    """One call as a step writes it: `name` is one of the vocabulary's four, `result` names what comes out of it."""
+
+    name: str
+    argument: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What carrying out one step's manipulation brought.
+
+    `step` counts from 1. `found` is one sentence; `agrees` says whether the step claims the same, None where code
+    cannot tell. `value` is a box, a number, or a label; None when nothing was found.
+    """
+
+    step: int
+    manipulation: str
+    found: str
+    agrees: bool | None = None
+    value: BBox | float | str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """As the judge sees it."""
+        return {"step": self.step, "found": self.found, "agrees": self.agrees}
+
+
+def parse(text: str | None) -> Manipulation | None:
+    """The manipulation that `text` writes, such as `Grounding_1(cup)->bbx_1`; None for plain thought."""
+    if not text or not (called := _CALL.match(text)):
+        return None
+    name = normalise_manipulation(called[1])
+    return Manipulation(name, called[2].strip(), called[3] or "") if name else None
+
+
+def examine(qa: QA, boxes: Sequence[Box]) -> list[Finding]:
+    """Carries out the steps of `qa` one after the other, each with the results of those before it.
+
+    `boxes` are the boxes that may be cited: given, confirmed, and proposed with this very question.
+    """
+    found: list[Finding] = []
+    results: dict[str, Finding] = {}
+    for number, step in enumerate(qa.steps, 1):
+        made = parse(step.manipulation)
+        if made is None:
+            continue
+        finding = _carried_out(number, step, made, boxes, results)
+        found.append(finding)
+        if made.result:
+            results[made.result] = finding
+    return found
+
+
+def _carried_out(
+    number: int, step: Step, made: Manipulation, boxes: Sequence[Box], results: Mapping[str, Finding]
+) -> Finding:
+    match made.name:
+        case "Grounding":
+            return _grounded(number, step, made, boxes)
+        case "Referring":
+            return _referred(number, step, made, boxes, results)
+        case "Calculate":
+            return _calculated(number, step, made, results)
+    return Finding(number, made.name, "the text was not read: that takes a model")
+
+
+def _grounded(number: int, step: Step, made: Manipulation, boxes: Sequence[Box]) -> Finding:
+    """The box of what is named, by the head of its name; its description may say where that is."""
+    named = [box for box in boxes if _names(made.argument, box.label)]
+    claimed = [tuple(map(float, numbers)) for numbers in _BOX.findall(step.description)]
+    if not claimed:
+        if len(named) == 1:
+            return Finding(number, made.name, f"{_place(named[0])} is {named[0].label}", None, named[0].bbox)
+        return Finding(number, made.name, f"{len(named)} boxes could be meant" if named else "no box has this name")
+    box = claimed[-1]
+    if hit := _best(box, named):
+        return Finding(number, made.name, f"{_place(hit)} is {hit.label}", agrees=True, value=hit.bbox)
+    other = _best(box, boxes)
+    if named:
+        those = ", ".join(_place(one) for one in named[:3])
+        what = f"that box is {other.label}" if other else "no box lies there"
+        return Finding(number, made.name, f"{what}; {made.argument} is at {those}", agrees=False, value=named[0].bbox)
+    if other:
+        return Finding(number, made.name, f"that box is labelled {other.label}", None, other.bbox)
+    return Finding(number, made.name, "no box lies there and none has this name")
+
+
+def _referred(
+    number: int, step: Step, made: Manipulation, boxes: Sequence[Box], results: Mapping[str, Finding]
+) -> Finding:
+    """What the label of the box says; how it looks takes a model."""
+    cited = _BOX.findall(f"{made.argument} {step.description}")
+    value = next((results[name].value for name in _RESULT.findall(made.argument) if name in results), None)
+    box = value if isinstance(value, tuple) else tuple(map(float, cited[-1])) if cited else None
+    hit = _best(box, boxes) if box else None
+    if hit is None:
+        return Finding(number, made.name, "there is no such box to look at")
+    return Finding(number, made.name, f"the box is labelled {hit.label}", None, hit.label)
+
+
+def _calculated(number: int, step: Step, made: Manipulation, results: Mapping[str, Finding]) -> Finding:
+    value = _worked_out(made.argument, results)
+    if value is None:
+        return Finding(number, made.name, "this cannot be worked out from numbers")
+    stated = _NUMBER.findall(step.description.replace("\u2212", "-"))
+    same = any(agrees(value, said) for said in stated) if stated else None
+    return Finding(number, made.name, f"{made.argument} is {value:g}", same, value)
+
+
+def _worked_out(argument: str, results: Mapping[str, Finding]) -> float | None:
+    """Plain arithmetic over earlier results (`res_1 + 2`), or how many are counted (`count(bbx_1, bbx_2)`)."""
+    if counted := _COUNT.match(argument):
+        names = [name for name in _RESULT.findall(counted[1]) if name in results]
+        return float(len(set(names))) if names else None
+    numbers = {name: found.value for name, found in results.items() if isinstance(found.value, float)}
+    text = _RESULT.sub(lambda name: f"({numbers[name[0]]!r})" if name[0] in numbers else name[0], argument)
+    return evaluate(text)
+
+
+def contradiction(findings: Iterable[Finding]) -> Finding | None:
+    """The first finding that shows a step to be wrong."""
+    return next((finding for finding in findings if finding.agrees is False), None)
+
+
+def _names(target: str, label: str) -> bool:
+    """Whether `target` is a `label`: its head, the last word before "of", "on" and the like, is the label's."""
+    head = _BEHIND.split(target.lower(), maxsplit=1)[0]
+    wanted, given = _stems(head), _stems(label.lower())
+    return bool(wanted and given) and wanted[-len(given) :] == given
+
+
+def _stems(text: str) -> list[str]:
+    words = [word for word in _WORD.findall(text) if word not in ("the", "a", "an")]
+    return [word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words]
+
+
+def _best(box: BBox, boxes: Iterable[Box]) -> Box | None:
+    """The one of `boxes` that overlaps `box` most, if they mean the same."""
+    ranked = max(((overlap(box, one.bbox), one) for one in boxes), key=lambda pair: pair[0], default=(0.0, None))
+    return ranked[1] if ranked[0] >= SAME_BOX else None
+
+
+def overlap(one: BBox, other: BBox) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    return common / (_area(one) + _area(other) - common)
+
+
+def _area(box: BBox) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _place(box: Box) -> str:
+    return "[" + ", ".join(f"{value:.3f}" for value in box.bbox) + "]"
+
+
+def cited(findings: Iterable[Finding]) -> Iterator[str]:
+    """What was found, a line a step, for reasons and displays."""
+    for finding in findings:
+        yield f"step {finding.step}, {finding.manipulation}: {finding.found}"
