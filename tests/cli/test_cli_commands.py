@@ -17,7 +17,7 @@ from .conftest import SCRIPT, Run, Said, clean_environment, run_in, script_in
 
 SUMMARY = [
     "run", "samples", "reached", "exhausted", "stalled", "failed", "pending", "quarantined", "calls", "replayed",
-    "accepted", "rejected", "directions", "prompt_tokens", "cached_tokens", "completion_tokens", "image_tokens",
+    "accepted", "rejected", "lost", "directions", "prompt_tokens", "cached_tokens", "completion_tokens", "image_tokens",
     "maybe_billed", "complexity_before", "complexity_after", "seconds", "cpu_ms_per_call",
 ]  # fmt: skip
 
