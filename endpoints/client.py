@@ -28,7 +28,7 @@ from .fragments import Fragments
 from .gate import Gate
 from .lane import Lane
 from .langchain import ChatModel, open_chat
-from .limits import Clock
+from .limits import Clock, Naps
 from .pool import Pool
 from .probing import probe
 from .queues import watch
@@ -93,7 +93,8 @@ class Client:
         self._asker = Asker(self, ledger, run_seed, self.stats)
         self._stack = AsyncExitStack()
         self._chats: dict[Lane, ChatModel] = {}
-        self.gate.on_close = self._pool.send_away
+        self._naps = Naps(self._clock)
+        self.gate.on_close = self._stop_waiting
 
     async def __aenter__(self) -> Self:
         try:
@@ -166,8 +167,13 @@ class Client:
             await failed(sent)
             lost = attempt.lost
             self.stats.retries += 1
+            self._admit()  # a sleep that begins after the gate was closed is woken by nobody
             # While it is down, whoever waits for it comes first: it may be this call alone that is refused.
-            await self._clock.sleep(0.0 if lane.down else self._retries.wait(number, self._rng))
+            await self._naps.sleep(0.0 if lane.down else self._retries.wait(number, self._rng))
+
+    def _stop_waiting(self) -> None:
+        self._pool.send_away()
+        self._naps.wake()
 
     def _admit(self) -> None:
         self.gate.admit(self.stats)

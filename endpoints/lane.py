@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from .endpoint import Endpoint
 from .held import Held
-from .limits import Clock, Room, Slots
+from .limits import Clock, Naps, Room, Slots
 from .pace import Pace
 from .retries import LONGEST_WAIT, is_declined, retry_after
 from .transport import Attempt
@@ -84,8 +84,8 @@ class Lane:
         self._errors = 0
         self._quiet_until = 0.0
         self._ailing_until = 0.0
-        self._probing = False
-        self._naps: set[asyncio.Future[None]] = set()
+        self._prober: asyncio.Task[Any] | None = None
+        self._naps = Naps(clock)
 
     @property
     def dialect(self) -> Dialect:
@@ -102,6 +102,10 @@ class Lane:
     def quiet_left(self) -> float:
         """Seconds in which no request may start."""
         return max(0.0, self._quiet_until - self._clock.now())
+
+    @property
+    def _probing(self) -> bool:
+        return self._prober is not None
 
     @property
     def ready(self) -> bool:
@@ -121,10 +125,10 @@ class Lane:
         """Seconds until the next request may go to an endpoint that is down; a probe under way comes last."""
         return self.quiet_left + (PROBE_S if self._probing else 0.0)
 
-    async def enter(self) -> Turn:
-        """Waits for a slot and for the end of a pause."""
+    async def enter(self, group: object = None) -> Turn:
+        """Waits for a slot and for the end of a pause. `group` is whom `relieve` may send to another lane."""
         if self.down and not self._probing:
-            self._probing = True
+            self._prober = asyncio.current_task()
             entered = False
             try:
                 entered = await self._quiet_over()
@@ -134,7 +138,7 @@ class Lane:
             if entered:
                 self.slots.force()
             return Turn.PROBE if entered else Turn.AGAIN
-        if not await self.slots.take():
+        if not await self.slots.take(group):
             return Turn.AGAIN
         # The pause is waited for while holding the slot: no more than the limit wake at its end.
         entered = False
@@ -149,7 +153,7 @@ class Lane:
     async def _quiet_over(self) -> bool:
         """Waits until requests may start; False when woken before, to choose again."""
         while (left := self.quiet_left) > 0:
-            if not await self._nap(left):
+            if not await self._naps.sleep(left):
                 return False
         return True
 
@@ -176,7 +180,7 @@ class Lane:
     def send_away(self) -> None:
         """Makes everybody choose again who waits here."""
         self.slots.send_away()
-        self._wake()
+        self._naps.wake()
 
     def settle(self, attempt: Attempt, turn: Turn, seconds: float) -> None:
         """Learns from what a request came to after `seconds`. To be called before its slot is returned."""
@@ -212,7 +216,8 @@ class Lane:
         asked = retry_after(attempt.retry_after) if attempt.connected else None
         if attempt.connected:
             self.pace.refused(now)
-        if turn is Turn.PROBE and self.down:  # not if another request has found it back meanwhile
+        # Not if another request has found it back meanwhile, and it is down anew: that is for the next probe to end.
+        if turn is Turn.PROBE and self.down and self._prober is asyncio.current_task():
             self._be_quiet(max(PROBE_S, asked or 0.0), now)
             self.end_probe()
         elif not self.down and (self._refusals >= _REFUSALS or not attempt.connected):
@@ -229,28 +234,13 @@ class Lane:
         if self.down:
             self.down_since = None
             self._quiet_until = 0.0
-            self._probing = False
-            self._wake()
+            self._prober = None
+            self._naps.wake()
             self._on_return()
         self.slots.hand_out()
 
     def end_probe(self) -> None:
-        """A probe came to nothing: whoever waits here may be the next."""
-        self._probing = False
-        self.slots.send_away(1)
-
-    def _wake(self) -> None:
-        """Ends every pause that is waited for."""
-        for nap in self._naps:
-            nap.cancel()
-
-    async def _nap(self, seconds: float) -> bool:
-        """Sleeps; False when woken to choose again."""
-        nap: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep(seconds))
-        self._naps.add(nap)
-        try:
-            await asyncio.wait([nap])
-            return not nap.cancelled()
-        finally:
-            self._naps.discard(nap)
-            nap.cancel()
+        """This task's probe came to nothing: whoever waits here may be the next."""
+        if self._prober is asyncio.current_task():
+            self._prober = None
+            self.slots.send_away(1)
