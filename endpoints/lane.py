@@ -22,6 +22,8 @@ _PAUSE_S: Final = 0.05
 """Seconds without a new request after a refusal: others that are on their way tell whether the endpoint is down."""
 _REFUSALS: Final = 3
 """Refusals in a row, without a reply in between, that mean down."""
+_GREETED_AFTER: Final = 6
+"""Probes that were refused, from one greeting to the next."""
 _UNFIT: Final = 2
 _AILING: Final = 5
 """Errors and timeouts in a row that make an endpoint the last choice for a while."""
@@ -81,6 +83,7 @@ class Lane:
         self._on_return = on_return
         self._on_free = on_free
         self._refusals = 0
+        self._refused_probes = 0
         self._errors = 0
         self._quiet_until = 0.0
         self._ailing_until = 0.0
@@ -97,6 +100,23 @@ class Lane:
     def down(self) -> bool:
         """Whether it is given up for now."""
         return self.down_since is not None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is time to find out by a greeting whether the endpoint is down at all, or refuses what it was
+        asked as probes: such a request would wait for it for ever."""
+        return self.down and self._refused_probes >= _GREETED_AFTER
+
+    @property
+    def unasked(self) -> bool:
+        """Whether the server has never told what it is, since it was not there when the run started."""
+        known = self.endpoint
+        return known.is_server and (known.image_uuid is None or known.send_seed is None)
+
+    def told(self, endpoint: Endpoint) -> None:
+        """`endpoint`, with what the server has now told of itself."""
+        self.endpoint = endpoint
+        self.held = Held(trusted=bool(endpoint.image_uuid))
 
     @property
     def quiet_left(self) -> float:
@@ -218,6 +238,7 @@ class Lane:
             self.pace.refused(now)
         # Not if another request has found it back meanwhile, and it is down anew: that is for the next probe to end.
         if turn is Turn.PROBE and self.down and self._prober is asyncio.current_task():
+            self._refused_probes = 0 if self.in_doubt else self._refused_probes + attempt.connected
             self._be_quiet(max(PROBE_S, asked or 0.0), now)
             self.end_probe()
         elif not self.down and (self._refusals >= _REFUSALS or not attempt.connected):
@@ -234,6 +255,7 @@ class Lane:
         if self.down:
             self.down_since = None
             self._quiet_until = 0.0
+            self._refused_probes = 0
             self._prober = None
             self._naps.wake()
             self._on_return()
