@@ -115,7 +115,7 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
                 "rejected": await asyncio.to_thread(refusals, store, run.run.id),
                 "lost": await asyncio.to_thread(losses, store, run.run.id),
             }
-    if summary.samples == 0:
+    if summary.samples == 0 and not run.stopped:
         raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {bad_rows}")
     told = _estimated(summary, run, seeds) if options["estimate"] else {}
     if options["as_json"]:
@@ -169,6 +169,8 @@ def _estimated(summary: "Summary", run: "Evolution", seeds: Path) -> dict[str, A
     from ..samples.formats.streaming import rows
 
     evolved = run.progress.done - run.progress.resumed
+    if not evolved and run.stopped:
+        return {}
     if not evolved:
         raise EvolgraphError(
             "the samples to estimate from are settled already", where=str(seeds), remedy="raise --estimate"
