@@ -25,6 +25,14 @@ _SCHEMA: Final = {
 _UNTOLD: Final = "cannot be worked around: the model does not keep to a schema in its prompt either"
 _QUEUE: Final = "requests in flight follow the replies a second (SGLang: --enable-metrics; llama.cpp: --metrics)"
 
+_LONGER: Final = {
+    "vLLM": "--max-model-len 16384",
+    "SGLang": "--context-length 16384",
+    "llama.cpp": "-c: 16384 for each slot of -np",
+    "Ollama": "OLLAMA_CONTEXT_LENGTH=16384 ollama serve",
+}
+"""How engines are given a longer context."""
+
 
 @click.command()
 @click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
@@ -115,10 +123,27 @@ def _rows(one: "Abilities") -> list[tuple[str, bool, str, str]]:
         ("image tokens told", one.image_tokens, _yes(one.image_tokens), "left out of the summary"),
         ("images by uuid", one.image_uuid, _yes(one.image_uuid), "every request carries its image"),
         ("queue at /metrics", bool(one.queue), one.queue or "no", _QUEUE),
-        ("context", True, f"{one.context:,} tokens" if one.context else "not told", ""),
+        ("context", one.fits and (bool(one.context) or one.server != "Ollama"), _context(one), _context_remedy(one)),
         ("thinking", True, "yes, kept apart from replies" if one.thinks else "none seen", ""),
         ("first reply", True, f"{one.latency_ms:,.0f} ms", ""),
     ]
+
+
+def _context(one: "Abilities") -> str:
+    return f"{one.context:,} tokens" if one.context else "not told"
+
+
+def _context_remedy(one: "Abilities") -> str:
+    """What to do where replies may not fit, or where that cannot be told and goes unnoticed."""
+    from ..endpoints.abilities import USUAL_PROMPT
+
+    longer = f"start it with a longer one ({_LONGER.get(one.server, 'see its documentation')})"
+    if one.context is None:
+        return f"4,096 tokens by default, and longer prompts are cut without a word: {longer}"
+    if one.room <= 0:
+        return f"shorter than a usual prompt of {USUAL_PROMPT:,} tokens: {longer}"
+    asked = f"a usual prompt of {USUAL_PROMPT:,} tokens leaves less than max_tokens = {one.max_tokens:,}"
+    return f"{asked}: set max_tokens = {one.room:.0f}, or {longer}"
 
 
 def _yes(found: bool) -> str:

@@ -17,6 +17,9 @@ DEFAULT_FILE: Final = Path("evolgraph.toml")
 _NOT_IN_FILES: Final = ("config", "endpoint", "model", "key-env")
 """A file names its endpoints in [[endpoint]] tables, and no other file."""
 ENDPOINT_KEYS: Final = tuple(one.name for one in fields(Endpoint))
+_SERVERS_OWN: Final = "server"
+"""In a file, what leaves `temperature` or `max_tokens` to the server: TOML has no null."""
+_LEAVABLE: Final = ("temperature", "max_tokens")
 
 
 class ConfigError(EvolgraphError):
@@ -100,12 +103,14 @@ def _endpoints(tables: Any, path: Path) -> tuple[Endpoint, ...]:
             _known(key, ENDPOINT_KEYS, path)
         if missing := [key for key in ("url", "model") if key not in table]:
             raise ConfigError(f"an endpoint has no {missing[0]}", where=str(path))
+        left = {key: None for key in _LEAVABLE if table.get(key) == _SERVERS_OWN}
         try:
-            found.append(TypeAdapter(Endpoint).validate_python(table))
+            found.append(TypeAdapter(Endpoint).validate_python({**table, **left}))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"endpoint.{field}: {first['msg']}", where=str(path)) from error
+            remedy = f'write a number, or "{_SERVERS_OWN}" to leave it out' if field in _LEAVABLE else ""
+            raise ConfigError(f"endpoint.{field}: {first['msg']}", where=str(path), remedy=remedy) from error
     return tuple(found)
 
 

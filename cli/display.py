@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -49,14 +49,14 @@ async def show_progress(run: Evolution, out: Console) -> None:
 def _line(run: Evolution, seconds: float) -> str:
     progress, stats = run.progress, run.client.stats
     judged = progress.accepted + progress.rejected
-    tokens = stats.prompt_tokens + stats.completion_tokens
+    tokens = f"{stats.prompt_tokens + stats.completion_tokens:,}" if not stats.unmetered else "unknown"
     known = progress.seen if progress.read_all else run.settings.limit
     parts = [
         f"{progress.done}/{known or f'{progress.seen}+'} samples",
         f"{progress.rounds} rounds",
         f"{progress.accepted / judged:.0%} accepted" if judged else "nothing judged yet",
         f"{stats.received / max(seconds, 1e-3):.1f} calls/s",
-        f"{tokens:,} tokens",
+        f"{tokens} tokens",
     ]
     fresh = progress.done - progress.resumed
     if known and fresh:
@@ -68,21 +68,22 @@ def _line(run: Evolution, seconds: float) -> str:
     return " | ".join(parts)
 
 
-def show_summary(summary: Summary, refusals: list[tuple[str, int, str]], out: Console) -> None:
-    """Prints the run's table and why pairs were rejected; `refusals` are (code, count, an example's reason)."""
+def show_summary(summary: Summary, reasons: Mapping[str, list[tuple[str, int, str]]], out: Console) -> None:
+    """Prints the run's table, and `reasons` by what became of pairs: (code, count, an example's reason)."""
     table = Table(title=f"run {summary.run}", show_header=False, title_justify="left", title_style="bold")
     table.add_column(style="bold")
     table.add_column()
     for name, value in _rows(asdict(summary)):
         table.add_row(name, value)
     out.print(table)
-    if refusals:
-        reasons = Table(title="rejected", title_justify="left", title_style="bold")
-        for column in ("code", "pairs", "for example"):
-            reasons.add_column(column, justify="right" if column == "pairs" else "left")
-        for code, count, example in refusals:
-            reasons.add_row(code, str(count), Text(example))
-        out.print(reasons)
+    for title, rows in reasons.items():
+        if rows:
+            found = Table(title=title, title_justify="left", title_style="bold")
+            for column in ("code", "pairs", "for example"):
+                found.add_column(column, justify="right" if column == "pairs" else "left")
+            for code, count, example in rows:
+                found.add_row(code, str(count), Text(example))
+            out.print(found)
 
 
 def show_estimate(estimate: dict[str, Any], out: Console) -> None:
@@ -113,6 +114,8 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     ]  # fmt: skip
     if summary["maybe_billed"]:
         rows.insert(-1, ("maybe billed", f"{summary['maybe_billed']} requests whose answers were lost"))
+    if summary["lost"]:
+        rows.insert(2, ("lost", f"{summary['lost']} pairs that nobody ruled on: see below"))
     if summary["quarantined"]:
         rows.insert(1, ("quarantined", str(summary["quarantined"])))
     return rows
@@ -120,6 +123,6 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _tokens(summary: dict[str, Any]) -> str:
     if summary["prompt_tokens"] is None:
-        return "unknown: the server does not count them"
+        return "unknown: no server counted them for every reply"
     cached = f" ({summary['cached_tokens']:,} cached)" if summary["cached_tokens"] else ""
     return f"{summary['prompt_tokens']:,} in{cached}, {summary['completion_tokens']:,} out"

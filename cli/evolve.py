@@ -85,7 +85,7 @@ def _run(work: Any) -> int:
 
 
 async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
-    from ..graph.results import check_writable, refusals, write_quarantine, write_results
+    from ..graph.results import check_writable, losses, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
     from .metrics import listening, metrics_served
@@ -111,8 +111,11 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
             summary = await run.summary()
             await asyncio.to_thread(write_results, store, run.run.id, results)
             quarantined = await asyncio.to_thread(write_quarantine, store, run.run.id, bad_rows)
-            reasons = await asyncio.to_thread(refusals, store, run.run.id)
-    if summary.samples == 0:
+            reasons = {
+                "rejected": await asyncio.to_thread(refusals, store, run.run.id),
+                "lost": await asyncio.to_thread(losses, store, run.run.id),
+            }
+    if summary.samples == 0 and not run.stopped:
         raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {bad_rows}")
     told = _estimated(summary, run, seeds) if options["estimate"] else {}
     if options["as_json"]:
@@ -144,7 +147,9 @@ async def _settle(run: "Evolution", out: "Console") -> None:
             await display
 
 
-def _show(summary: "Summary", reasons: list[tuple[str, int, str]], told: dict[str, Any], out: "Console") -> None:
+def _show(
+    summary: "Summary", reasons: dict[str, list[tuple[str, int, str]]], told: dict[str, Any], out: "Console"
+) -> None:
     from .display import show_estimate, show_summary
 
     show_summary(summary, reasons, out)
@@ -164,6 +169,8 @@ def _estimated(summary: "Summary", run: "Evolution", seeds: Path) -> dict[str, A
     from ..samples.formats.streaming import rows
 
     evolved = run.progress.done - run.progress.resumed
+    if not evolved and run.stopped:
+        return {}
     if not evolved:
         raise EvolgraphError(
             "the samples to estimate from are settled already", where=str(seeds), remedy="raise --estimate"

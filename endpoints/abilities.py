@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from .replies import one_line, parse, without_thinking
 from .schemas import told_as_text
 from .transport import Attempt, UnreadableError, open_session, post
 
+USUAL_PROMPT: Final = 4000
+"""Tokens of a usual prompt of an evolution, rather more than less: its text took 1,400 to 1,900 for three questions, an
+image of a megapixel takes some 1,300, and a judge reads every question twice."""
+_REFUSING: Final = ("vLLM", "SGLang")
+"""Engines that refuse a request whose prompt and `max_tokens` are longer than their context; others cut it short."""
 _SIDE: Final = 112
 # Most is asked for at first; what is refused is left out one after the other.
 _TRIES: Final = (
@@ -57,6 +63,8 @@ class Abilities:
     """The metric at /metrics that tells how many requests wait inside it."""
     context: int | None
     """The longest prompt and reply together, in tokens."""
+    max_tokens: int | None
+    """Tokens that a reply may take, as the endpoint is set up."""
     latency_ms: float
     """Of the first small request that was answered."""
     thinks: bool
@@ -65,7 +73,18 @@ class Abilities:
     @property
     def usable(self) -> bool:
         """Whether an evolution would work there, with what is missing worked around."""
-        return self.images is not False and self.schema != "refused" and self.schema_in_prompt is not False
+        able = self.images is not False and self.schema != "refused" and self.schema_in_prompt is not False
+        return able and (self.fits or (self.room > 0 and self.server not in _REFUSING))
+
+    @property
+    def room(self) -> float:
+        """Tokens that a usual prompt leaves for the reply; infinite where the context is not told."""
+        return math.inf if self.context is None else self.context - USUAL_PROMPT
+
+    @property
+    def fits(self) -> bool:
+        """Whether a usual prompt and the longest reply fit into the context, as far as it is told."""
+        return self.room > 0 and (self.max_tokens or 0) <= self.room
 
 
 class _Seen(BaseModel):
@@ -182,6 +201,7 @@ async def examine(endpoint: Endpoint) -> Abilities:
         image_uuid=keeps,
         queue=waiting_metric(told),
         context=engine.context,
+        max_tokens=endpoint.max_tokens,
         latency_ms=round(seconds * 1000, 1),
         thinks=(first.reply.text or "").startswith("<think>"),
     )

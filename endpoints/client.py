@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -26,9 +26,10 @@ from .endpoint import Endpoint
 from .errors import EndpointError
 from .fragments import Fragments
 from .gate import Gate
-from .lane import Lane
+from .greeting import greeting
+from .lane import Lane, Turn
 from .langchain import ChatModel, open_chat
-from .limits import Clock
+from .limits import Clock, Naps
 from .pool import Pool
 from .probing import probe
 from .queues import watch
@@ -58,6 +59,10 @@ __all__ = [
 
 _CACHE_MISS: Final = "cache miss"
 """What vLLM says when it no longer holds an image; any other refusal means that it does not keep images at all."""
+
+
+async def _unrecorded() -> None:
+    """A greeting is no call: it is counted, but not in the ledger."""
 
 
 class Client:
@@ -93,7 +98,8 @@ class Client:
         self._asker = Asker(self, ledger, run_seed, self.stats)
         self._stack = AsyncExitStack()
         self._chats: dict[Lane, ChatModel] = {}
-        self.gate.on_close = self._pool.send_away
+        self._naps = Naps(self._clock)
+        self.gate.on_close = self._stop_waiting
 
     async def __aenter__(self) -> Self:
         try:
@@ -154,6 +160,8 @@ class Client:
         number, lost = 0, False
         while True:
             async with self._pool.lease(call.role, call.affinity, self._admit) as (lane, turn):
+                if turn is Turn.PROBE and not await self._is_back(lane):
+                    continue
                 started = self._clock.now()
                 attempt = await self._attempt(lane, call, begin, fresh=lost)
                 lane.settle(attempt, turn, self._clock.now() - started)
@@ -166,8 +174,27 @@ class Client:
             await failed(sent)
             lost = attempt.lost
             self.stats.retries += 1
+            self._admit()  # a sleep that begins after the gate was closed is woken by nobody
             # While it is down, whoever waits for it comes first: it may be this call alone that is refused.
-            await self._clock.sleep(0.0 if lane.down else self._retries.wait(number, self._rng))
+            await self._naps.sleep(0.0 if lane.down else self._retries.wait(number, self._rng))
+
+    async def _is_back(self, lane: Lane) -> bool:
+        """Before a probe: what the server is, if it has never told; and whether it is there, where that is in doubt."""
+        if lane.unasked:
+            with suppress(EndpointError):  # the probe itself will find out what is wrong
+                lane.told(await probe(lane.endpoint))
+        if not lane.in_doubt or lane in self._chats:
+            return True
+        started = self._clock.now()
+        made = greeting(lane.endpoint)
+        async with self._out(lane, len(made), _unrecorded):
+            attempt = await post(self._single, lane.endpoint, made)
+        lane.settle(attempt, Turn.PROBE, self._clock.now() - started)
+        return not lane.down
+
+    def _stop_waiting(self) -> None:
+        self._pool.send_away()
+        self._naps.wake()
 
     def _admit(self) -> None:
         self.gate.admit(self.stats)

@@ -60,7 +60,17 @@ async def recognise(
             settings = told.get("default_generation_settings")
             context = context or _count(settings.get("n_ctx") if isinstance(settings, dict) else None)
             break
+    if name == "Ollama":
+        context = context or _loaded(await _told(endpoint, session, "/api/ps"), str(model.get("id")))
     return Engine(name, version, context)
+
+
+def _loaded(told: Mapping[str, Any], model: str) -> int | None:
+    """The context that Ollama has loaded `model` with; what the model could take is another figure."""
+    rows = [row for row in told.get("models") or () if isinstance(row, dict)]
+    return next(
+        (_count(row.get("context_length")) for row in rows if model in (row.get("name"), row.get("model"))), None
+    )
 
 
 def _by_signs(endpoint: Endpoint, model: Mapping[str, Any], metrics: str) -> str:

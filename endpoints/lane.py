@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from .endpoint import Endpoint
 from .held import Held
-from .limits import Clock, Room, Slots
+from .limits import Clock, Naps, Room, Slots
 from .pace import Pace
 from .retries import LONGEST_WAIT, is_declined, retry_after
 from .transport import Attempt
@@ -22,6 +22,8 @@ _PAUSE_S: Final = 0.05
 """Seconds without a new request after a refusal: others that are on their way tell whether the endpoint is down."""
 _REFUSALS: Final = 3
 """Refusals in a row, without a reply in between, that mean down."""
+_GREETED_AFTER: Final = 6
+"""Probes that were refused, from one greeting to the next."""
 _UNFIT: Final = 2
 _AILING: Final = 5
 """Errors and timeouts in a row that make an endpoint the last choice for a while."""
@@ -81,11 +83,12 @@ class Lane:
         self._on_return = on_return
         self._on_free = on_free
         self._refusals = 0
+        self._refused_probes = 0
         self._errors = 0
         self._quiet_until = 0.0
         self._ailing_until = 0.0
-        self._probing = False
-        self._naps: set[asyncio.Future[None]] = set()
+        self._prober: asyncio.Task[Any] | None = None
+        self._naps = Naps(clock)
 
     @property
     def dialect(self) -> Dialect:
@@ -99,9 +102,30 @@ class Lane:
         return self.down_since is not None
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether it is time to find out by a greeting whether the endpoint is down at all, or refuses what it was
+        asked as probes: such a request would wait for it for ever."""
+        return self.down and self._refused_probes >= _GREETED_AFTER
+
+    @property
+    def unasked(self) -> bool:
+        """Whether the server has never told what it is, since it was not there when the run started."""
+        known = self.endpoint
+        return known.is_server and (known.image_uuid is None or known.send_seed is None)
+
+    def told(self, endpoint: Endpoint) -> None:
+        """`endpoint`, with what the server has now told of itself."""
+        self.endpoint = endpoint
+        self.held = Held(trusted=bool(endpoint.image_uuid))
+
+    @property
     def quiet_left(self) -> float:
         """Seconds in which no request may start."""
         return max(0.0, self._quiet_until - self._clock.now())
+
+    @property
+    def _probing(self) -> bool:
+        return self._prober is not None
 
     @property
     def ready(self) -> bool:
@@ -121,10 +145,10 @@ class Lane:
         """Seconds until the next request may go to an endpoint that is down; a probe under way comes last."""
         return self.quiet_left + (PROBE_S if self._probing else 0.0)
 
-    async def enter(self) -> Turn:
-        """Waits for a slot and for the end of a pause."""
+    async def enter(self, group: object = None) -> Turn:
+        """Waits for a slot and for the end of a pause. `group` is whom `relieve` may send to another lane."""
         if self.down and not self._probing:
-            self._probing = True
+            self._prober = asyncio.current_task()
             entered = False
             try:
                 entered = await self._quiet_over()
@@ -134,7 +158,7 @@ class Lane:
             if entered:
                 self.slots.force()
             return Turn.PROBE if entered else Turn.AGAIN
-        if not await self.slots.take():
+        if not await self.slots.take(group):
             return Turn.AGAIN
         # The pause is waited for while holding the slot: no more than the limit wake at its end.
         entered = False
@@ -149,7 +173,7 @@ class Lane:
     async def _quiet_over(self) -> bool:
         """Waits until requests may start; False when woken before, to choose again."""
         while (left := self.quiet_left) > 0:
-            if not await self._nap(left):
+            if not await self._naps.sleep(left):
                 return False
         return True
 
@@ -176,7 +200,7 @@ class Lane:
     def send_away(self) -> None:
         """Makes everybody choose again who waits here."""
         self.slots.send_away()
-        self._wake()
+        self._naps.wake()
 
     def settle(self, attempt: Attempt, turn: Turn, seconds: float) -> None:
         """Learns from what a request came to after `seconds`. To be called before its slot is returned."""
@@ -212,7 +236,9 @@ class Lane:
         asked = retry_after(attempt.retry_after) if attempt.connected else None
         if attempt.connected:
             self.pace.refused(now)
-        if turn is Turn.PROBE and self.down:  # not if another request has found it back meanwhile
+        # Not if another request has found it back meanwhile, and it is down anew: that is for the next probe to end.
+        if turn is Turn.PROBE and self.down and self._prober is asyncio.current_task():
+            self._refused_probes = 0 if self.in_doubt else self._refused_probes + attempt.connected
             self._be_quiet(max(PROBE_S, asked or 0.0), now)
             self.end_probe()
         elif not self.down and (self._refusals >= _REFUSALS or not attempt.connected):
@@ -229,28 +255,14 @@ class Lane:
         if self.down:
             self.down_since = None
             self._quiet_until = 0.0
-            self._probing = False
-            self._wake()
+            self._refused_probes = 0
+            self._prober = None
+            self._naps.wake()
             self._on_return()
         self.slots.hand_out()
 
     def end_probe(self) -> None:
-        """A probe came to nothing: whoever waits here may be the next."""
-        self._probing = False
-        self.slots.send_away(1)
-
-    def _wake(self) -> None:
-        """Ends every pause that is waited for."""
-        for nap in self._naps:
-            nap.cancel()
-
-    async def _nap(self, seconds: float) -> bool:
-        """Sleeps; False when woken to choose again."""
-        nap: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep(seconds))
-        self._naps.add(nap)
-        try:
-            await asyncio.wait([nap])
-            return not nap.cancelled()
-        finally:
-            self._naps.discard(nap)
-            nap.cancel()
+        """This task's probe came to nothing: whoever waits here may be the next."""
+        if self._prober is asyncio.current_task():
+            self._prober = None
+            self.slots.send_away(1)

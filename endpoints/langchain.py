@@ -15,7 +15,7 @@ from .errors import EndpointError
 from .fragments import Fragments
 from .replies import Reply, classify, content_text, http_failure, one_line, read_completion, read_usage
 from .schemas import response_format
-from .transport import Attempt, read_key, without_key
+from .transport import REPLY_CAP, Attempt, UnreadableError, read_key, too_large, without_key
 from .wire import Call, Dialect, spoken
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ SHAPING: Final = (
     *("reasoning_effort", "reasoning", "thinking", "verbosity", "model_kwargs", "extra_body"),
 )
 """Attributes of chat models, beside temperature and max_tokens, that decide what they reply."""
+_OF_THE_BODY: Final = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that no longer hold once a body has been read."""
 NO_KEY: Final = "EMPTY"
 """What is sent as the key of a server that wants none: OpenAI's SDK insists on one."""
 
@@ -83,11 +85,11 @@ def open_chat(endpoint: Endpoint, fragments: Fragments, stack: AsyncExitStack) -
 def chat_openai(endpoint: Endpoint, stack: AsyncExitStack) -> "BaseChatModel":
     """`ChatOpenAI` for `endpoint`, over aiohttp; `stack` closes its connections."""
     from langchain_openai import ChatOpenAI
-    from openai import DEFAULT_CONNECTION_LIMITS, DefaultAioHttpClient, Timeout
+    from openai import DEFAULT_CONNECTION_LIMITS, Timeout
 
     # As in our own sessions: no limit besides the learned one, no proxies, and gone before vLLM closes them at 5 s.
     limits = type(DEFAULT_CONNECTION_LIMITS)(max_connections=None, keepalive_expiry=4.0)
-    http = DefaultAioHttpClient(limits=limits, trust_env=False, follow_redirects=False)
+    http = _capped_client()(limits=limits, trust_env=False, follow_redirects=False)
     stack.push_async_callback(http.aclose)
 
     async def key() -> str:
@@ -106,6 +108,29 @@ def chat_openai(endpoint: Endpoint, stack: AsyncExitStack) -> "BaseChatModel":
         use_responses_api=False,
         http_async_client=http,
     )
+
+
+def _capped_client() -> Any:
+    """OpenAI's client over aiohttp, which gives up a body beyond the cap instead of taking all of it into memory."""
+    from openai import DefaultAioHttpClient
+
+    class Capped(DefaultAioHttpClient):
+        async def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+            response = await super().send(request, stream=True, **options)
+            if stream:
+                return response
+            content = bytearray()
+            try:
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > REPLY_CAP:
+                        raise too_large(response.status_code)
+            finally:
+                await response.aclose()
+            told = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_BODY}
+            return type(response)(response.status_code, headers=told, content=bytes(content), request=request)
+
+    return Capped
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +231,11 @@ def _secrets(chat: "BaseChatModel") -> list[str]:
 def _reply(message: "AIMessage") -> Reply:
     told, extra = message.response_metadata, message.additional_kwargs
     finish = told.get("finish_reason") or told.get("stop_reason")
+    text = content_text(message.content)
+    if text and len(text) > REPLY_CAP:
+        return too_large(200).reply
     reply = classify(
-        content_text(message.content),
+        text,
         content_text(extra.get("reasoning_content")),
         "length" if finish == "max_tokens" else finish,
         extra.get("refusal") or ("refused" if finish == "refusal" else None),
@@ -234,6 +262,8 @@ def _failure(error: Exception, timeout_s: float) -> Attempt:
         reply = read_completion(raw, status) if status < 300 else http_failure(status, raw)
         return Attempt(reply, retry_after=getattr(response, "headers", {}).get("retry-after"))
     chain = list(_causes(error))
+    if unread := next((one for one in chain if isinstance(one, UnreadableError)), None):
+        return Attempt(unread.reply)
     words = one_line(str(chain[-1])) or one_line(str(error)) or type(error).__name__
     if _is_unconnected(chain):
         return Attempt(Reply("unreachable", detail=f"no connection: {words}"), connected=False)

@@ -16,13 +16,37 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+class Naps:
+    """Sleeps that can be cut short."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._asleep: set[asyncio.Future[None]] = set()
+
+    async def sleep(self, seconds: float) -> bool:
+        """Sleeps; False when woken before."""
+        nap: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._asleep.add(nap)
+        try:
+            await asyncio.wait([nap])
+            return not nap.cancelled()
+        finally:
+            self._asleep.discard(nap)
+            nap.cancel()
+
+    def wake(self) -> None:
+        """Ends every sleep."""
+        for nap in self._asleep:
+            nap.cancel()
+
+
 class Slots:
     """Slots that are given out in the order they were asked for, as many as `capacity` says at that moment."""
 
     def __init__(self, capacity: Callable[[], int]) -> None:
         self.in_flight = 0
         self._capacity = capacity
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[bool], object]] = deque()
 
     @property
     def load(self) -> int:
@@ -39,13 +63,17 @@ class Slots:
         """Requests that wait for a slot."""
         return len(self._waiting)
 
-    async def take(self) -> bool:
-        """Waits for a slot; True with one, False when whoever waits was sent away."""
+    def waiting_of(self, group: object) -> int:
+        """Those of them that `take` was told are of `group`."""
+        return sum(of is group for _, of in self._waiting)
+
+    async def take(self, group: object = None) -> bool:
+        """Waits for a slot; True with one, False when whoever waits was sent away. `group` says whom it serves."""
         if self.free:
             self.in_flight += 1
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting.append((turn, group))
         try:
             return await turn
         except asyncio.CancelledError:
@@ -56,7 +84,7 @@ class Slots:
                     self.send_away(1)  # sent away in that moment: the next one goes in its place
             else:
                 with suppress(ValueError):  # handed out already as cancelled
-                    self._waiting.remove(turn)
+                    self._waiting.remove((turn, group))
             raise
 
     def force(self) -> None:
@@ -71,7 +99,7 @@ class Slots:
     def hand_out(self) -> None:
         """Gives free slots to those who wait; to be called when the capacity grew."""
         while self._waiting and self.in_flight < self._capacity():
-            turn = self._waiting.popleft()
+            turn, _ = self._waiting.popleft()
             if not turn.done():
                 self.in_flight += 1
                 turn.set_result(True)
@@ -79,10 +107,19 @@ class Slots:
     def send_away(self, count: int | None = None) -> None:
         """Makes the first `count` that wait choose again, or all of them."""
         while self._waiting and (count is None or count > 0):
-            turn = self._waiting.popleft()
+            turn, _ = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(False)
                 count = None if count is None else count - 1
+
+    def send_one_away(self, group: object) -> None:
+        """Makes the first of `group` that waits choose again."""
+        for waiting in self._waiting:
+            turn, of = waiting
+            if of is group and not turn.done():
+                self._waiting.remove(waiting)
+                turn.set_result(False)
+                return
 
 
 class Room:

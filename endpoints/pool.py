@@ -55,10 +55,13 @@ class Group:
         return chosen
 
     def relieve(self, idle: Lane) -> None:
-        """Has one request choose again that waits at the fullest lane, now that `idle` has a free slot."""
-        fullest = max(self.lanes, key=lambda lane: lane.slots.waiting)
-        if fullest is not idle:
-            fullest.slots.send_away(1)
+        """Has one of its requests that wait at the fullest lane choose again, now that `idle` has a free slot.
+
+        Others that wait there may be of another group, which `idle` does nothing for.
+        """
+        others = [lane for lane in self.lanes if lane is not idle]
+        if others:
+            max(others, key=lambda lane: lane.slots.waiting_of(self)).slots.send_one_away(self)
 
     def given_up(self, now: float) -> Lane | None:
         """A lane that is down, when all are and have been for `OUTAGE_S`."""
@@ -107,7 +110,7 @@ class Pool:
             if lost := group.given_up(self._clock.now()):
                 raise _given_up(lost)
             lane = group.pick(affinity)
-            if (turn := await lane.enter()) is not Turn.AGAIN:
+            if (turn := await lane.enter(group)) is not Turn.AGAIN:
                 break
         try:
             yield lane, turn

@@ -23,6 +23,8 @@ class Stats:
     cached_tokens: int = 0
     completion_tokens: int = 0
     image_tokens: int = 0
+    metered: int = 0
+    """Replies whose token counts the server told."""
     unmetered: int = 0
     """Replies whose token counts the server did not tell."""
     failures: Counter[str] = field(default_factory=Counter)
@@ -33,7 +35,9 @@ class Stats:
         self.received += 1
         if kind != "ok":
             self.failures[kind] += 1
-        if replied and (usage.prompt_tokens is None or usage.completion_tokens is None):
+        if usage.total is not None:
+            self.metered += 1
+        elif replied:
             self.unmetered += 1
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0

@@ -147,7 +147,7 @@ async def read_capped(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_chunked(_CHUNK):
         chunks += chunk
         if len(chunks) > REPLY_CAP:
-            raise _too_large(response.status)
+            raise too_large(response.status)
     encoding = response.headers.get("Content-Encoding", "identity")
     return bytes(chunks) if encoding == "identity" else _decompress(bytes(chunks), encoding, response.status)
 
@@ -161,9 +161,10 @@ def _decompress(raw: bytes, encoding: str, status: int) -> bytes:
         detail = f"the body cannot be decompressed: {error}"
         raise UnreadableError(Reply("garbled", detail=detail, http_status=status)) from error
     if len(plain) > REPLY_CAP:
-        raise _too_large(status)
+        raise too_large(status)
     return plain
 
 
-def _too_large(status: int) -> UnreadableError:
+def too_large(status: int) -> UnreadableError:
+    """The error for a body beyond the cap."""
     return UnreadableError(Reply("too-large", detail=f"the reply is larger than {REPLY_CAP} bytes", http_status=status))

@@ -51,10 +51,11 @@ class Progress:
     rounds: int = 0
     accepted: int = 0
     rejected: int = 0
+    lost: int = 0
     directions: Counter[str] = field(default_factory=Counter)
     """Rounds by their direction."""
     pairs: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """Pairs by direction, what became of them (`accepted` or `rejected`) and the code of the ruling."""
+    """Pairs by direction, what became of them (`accepted`, `rejected` or `lost`) and the code of the ruling."""
 
     @property
     def done(self) -> int:
@@ -65,13 +66,21 @@ class Progress:
         """Counts a finished round's verdicts."""
         self.rounds += 1
         self.directions.update({verdict["direction"] for verdict in verdicts})
+        ends = [_end(verdict) for verdict in verdicts]
         self.pairs.update(
-            (verdict["direction"], "accepted" if verdict["accepted"] else "rejected", verdict["code"])
-            for verdict in verdicts
+            (verdict["direction"], end, verdict["code"]) for verdict, end in zip(verdicts, ends, strict=True)
         )
-        accepted = sum(bool(verdict["accepted"]) for verdict in verdicts)
-        self.accepted += accepted
-        self.rejected += len(verdicts) - accepted
+        self.accepted += ends.count("accepted")
+        self.rejected += ends.count("rejected")
+        self.lost += ends.count("lost")
+
+
+def _end(verdict: Mapping[str, Any]) -> str:
+    """What became of a pair. Nobody has ruled on one that is lost: the agent's or the judge's call failed."""
+    if verdict["accepted"]:
+        return "accepted"
+    unruled = verdict["stage"] == "agent" or (verdict["stage"] == "judge" and verdict["score_after"] is None)
+    return "lost" if unruled else "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,8 @@ class Summary:
     replayed: int
     accepted: int
     rejected: int
+    lost: int
+    """Pairs that nobody ruled on, since their round's agent or judge gave no usable reply."""
     directions: Mapping[str, int]
     prompt_tokens: int | None
     cached_tokens: int | None

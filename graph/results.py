@@ -15,7 +15,7 @@ from ..samples.sample import QA, Sample
 from ..store.connections import reading
 from ..store.lineage import Lineage, Settled, settled_lineages, settled_records
 from ..store.runs import quarantined
-from ..store.traces import rejection_reasons
+from ..store.traces import loss_reasons, rejection_reasons
 from .identity import RunError
 
 
@@ -95,6 +95,12 @@ def refusals(store: Path, run: str) -> list[tuple[str, int, str]]:
     """Why pairs of the run were rejected: code, number of pairs, and one pair's reason; the commonest first."""
     with reading(store) as db:
         return rejection_reasons(db, run)
+
+
+def losses(store: Path, run: str) -> list[tuple[str, int, str]]:
+    """Why nobody ruled on pairs of the run, as in `refusals`."""
+    with reading(store) as db:
+        return loss_reasons(db, run)
 
 
 def evolved(store: Path, run: str) -> Iterator[Evolved]:

@@ -169,7 +169,8 @@ class Evolution:
         settled = {status: found.statuses.get(status, 0) for status in STATUSES}
         samples = max(self.progress.seen, sum(found.statuses.values()))
         calls = stats.received
-        metered = not stats.unmetered
+        # Where requests went out and no reply told tokens, nobody knows what they cost.
+        metered = not stats.unmetered and (stats.metered > 0 or stats.sent == 0)
         return Summary(
             run=self.run.id,
             samples=samples,
@@ -180,6 +181,7 @@ class Evolution:
             replayed=stats.replayed,
             accepted=found.accepted,
             rejected=found.rejected,
+            lost=found.lost,
             directions=found.directions,
             prompt_tokens=stats.prompt_tokens if metered else None,
             cached_tokens=stats.cached_tokens if metered else None,

@@ -40,6 +40,7 @@ class SampleLine:
     complexity_after: float | None
     accepted: int
     rejected: int
+    lost: int
     directions: list[str] = field(metadata=JSON)
 
 
@@ -105,13 +106,14 @@ class Trace:
 class RunTotals:
     """A run in numbers, over all its starts. Tokens are None when no reply told them.
 
-    `statuses` counts the samples that have begun, `pending` among them. Complexities are means over the samples that
-    have both, None without any.
+    Pairs are `lost` that nobody ruled on, since their round's agent or judge failed. `statuses` counts the samples that
+    have begun, `pending` among them. Complexities are means over the samples that have both, None without any.
     """
 
     statuses: Mapping[str, int]
     accepted: int
     rejected: int
+    lost: int
     directions: Mapping[str, int]
     calls: int
     prompt_tokens: int | None
@@ -122,6 +124,12 @@ class RunTotals:
     complexity_after: float | None
 
 
+_UNRULED = "NOT accepted AND (stage = 'agent' OR (stage = 'judge' AND score_after IS NULL))"
+_END = f"CASE WHEN accepted THEN 'accepted' WHEN {_UNRULED} THEN 'lost' ELSE 'rejected' END"
+"""What became of a verdict's pair."""
+_ENDS = "SELECT {end}, count(*) FROM verdicts WHERE run = ? GROUP BY 1"
+_REASONS = """SELECT code, count(*), min(reason) FROM verdicts WHERE run = ? AND {end} = ?
+    GROUP BY code ORDER BY 2 DESC, 1"""
 _RUNS = """(
     SELECT id, created_ns, seed, parent, fingerprint,
            (SELECT count(*) FROM samples s WHERE s.run = r.id) AS samples,
@@ -131,8 +139,9 @@ _RUNS = """(
 _SAMPLES = """(
     SELECT s.id, s.position, coalesce(e.status, 'pending') AS status, e.rounds, e.reason,
            e.complexity_before, e.complexity_after,
-           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND v.accepted) AS accepted,
-           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND NOT v.accepted) AS rejected,
+           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND {end} = 'accepted') AS accepted,
+           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND {end} = 'rejected') AS rejected,
+           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND {end} = 'lost') AS lost,
            (SELECT json_group_array(direction) FROM
                (SELECT direction FROM decisions d WHERE d.run = s.run AND d.sample = s.id ORDER BY round)) AS directions
     FROM samples s LEFT JOIN v_settled e ON e.run = s.run AND e.sample = s.id
@@ -168,7 +177,7 @@ def samples(
     """
     asked = {"status": status, "direction": direction, "code": code}
     chosen = {name: value for name, value in asked.items() if value is not None}
-    source = _SAMPLES.format(conditions="".join(_CONDITIONS[name] for name in chosen))
+    source = _SAMPLES.format(end=_END, conditions="".join(_CONDITIONS[name] for name in chosen))
     return fetch(db, SampleLine, source, {"run": run, "limit": limit, "offset": offset, **chosen})
 
 
@@ -210,7 +219,7 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
     with snapshot(db):
         statuses = dict(db.execute("SELECT status, count(*) FROM v_settled WHERE run = ? GROUP BY 1", (run,)))
         (begun,) = db.execute("SELECT count(*) FROM samples WHERE run = ?", (run,)).fetchone()
-        ruled = dict(db.execute("SELECT accepted, count(*) FROM verdicts WHERE run = ? GROUP BY 1", (run,)))
+        ruled = dict(db.execute(_ENDS.format(end=_END), (run,)))
         directions = dict(
             db.execute("SELECT direction, count(*) FROM decisions WHERE run = ? GROUP BY 1 ORDER BY 1", (run,))
         )
@@ -227,8 +236,9 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
     counts = {**statuses, "pending": begun - sum(statuses.values())}
     return RunTotals(
         statuses=counts,
-        accepted=ruled.get(1, 0),
-        rejected=ruled.get(0, 0),
+        accepted=ruled.get("accepted", 0),
+        rejected=ruled.get("rejected", 0),
+        lost=ruled.get("lost", 0),
         directions=directions,
         calls=calls,
         prompt_tokens=prompt,
@@ -242,8 +252,13 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
 
 def rejection_reasons(db: sqlite3.Connection, run: str) -> list[tuple[str, int, str]]:
     """Why pairs were rejected: code, how many, and one pair's reason; the commonest first."""
-    return db.execute(
-        "SELECT code, count(*), min(reason) FROM verdicts WHERE run = ? AND NOT accepted"
-        " GROUP BY code ORDER BY 2 DESC, 1",
-        (run,),
-    ).fetchall()
+    return _reasons(db, run, "rejected")
+
+
+def loss_reasons(db: sqlite3.Connection, run: str) -> list[tuple[str, int, str]]:
+    """Why nobody ruled on pairs, as in `rejection_reasons`."""
+    return _reasons(db, run, "lost")
+
+
+def _reasons(db: sqlite3.Connection, run: str, end: str) -> list[tuple[str, int, str]]:
+    return db.execute(_REASONS.format(end=_END), (run, end)).fetchall()

@@ -6,10 +6,12 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from evolgraph.cli.check import _show
 from evolgraph.endpoints.abilities import Abilities, examine
 from evolgraph.endpoints.builtin.server import Options, serve
 from evolgraph.endpoints.endpoint import Endpoint
@@ -121,6 +123,31 @@ def test_an_evolution_at_a_server_that_ignores_schemas_loses_no_round(evolgraph:
         kinds = db.execute("SELECT DISTINCT kind FROM calls WHERE step = 1 OR kind <> 'schema'").fetchall()
     assert kinds == [("ok",)]
     assert 2 <= mended <= 6, "only until it was noticed"
+
+
+@pytest.mark.parametrize(
+    ("server", "context", "said"),
+    [
+        ("vLLM", 7000, ["set max_tokens = 3000", "--max-model-len 16384", "not usable"]),
+        ("llama.cpp", 7000, ["set max_tokens = 3000", "-c: 16384 for each slot", "good to go"]),
+        ("Ollama", 2048, ["shorter than a usual prompt", "OLLAMA_CONTEXT_LENGTH=16384", "not usable"]),
+        ("Ollama", None, ["longer prompts are cut without a word", "OLLAMA_CONTEXT_LENGTH=16384", "good to go"]),
+        ("vLLM", 16384, ["16,384 tokens", "good to go"]),
+    ],
+)
+async def test_a_context_that_is_too_short_comes_with_its_remedy(
+    server: str,
+    context: int | None,
+    said: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    one = replace(await found(), server=server, context=context)
+    _show([one], [], [])
+    shown = capsys.readouterr().out
+    assert [words for words in said if words not in shown] == []
+    assert ("max-model-len" in shown) is (server == "vLLM" and context == 7000)
 
 
 def test_a_model_that_judges_itself_is_pointed_out() -> None:

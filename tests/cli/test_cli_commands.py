@@ -17,7 +17,7 @@ from .conftest import SCRIPT, Run, Said, clean_environment, run_in, script_in
 
 SUMMARY = [
     "run", "samples", "reached", "exhausted", "stalled", "failed", "pending", "quarantined", "calls", "replayed",
-    "accepted", "rejected", "directions", "prompt_tokens", "cached_tokens", "completion_tokens", "image_tokens",
+    "accepted", "rejected", "lost", "directions", "prompt_tokens", "cached_tokens", "completion_tokens", "image_tokens",
     "maybe_billed", "complexity_before", "complexity_after", "seconds", "cpu_ms_per_call",
 ]  # fmt: skip
 
@@ -208,3 +208,12 @@ def test_an_estimate_extrapolates_from_a_few_samples(home: Path, url: str) -> No
     assert (said["samples"], said["calls"], told["samples"], told["calls"]) == (2, 4, 10, 20)
     assert told["cost"] == pytest.approx(5e-6 * (said["prompt_tokens"] + 2 * said["completion_tokens"]), abs=0.01)
     assert run_in(home)(*words, "--json").json["calls"] == 16
+
+
+def test_a_stop_before_the_first_sample_is_a_stop_and_no_fault_of_the_seeds(evolgraph: Run, url: str) -> None:
+    at = ("--endpoint", url, "--model", "builtin", "--budget-seconds", "0.000001")
+    for more in ((), ("--estimate", "2")):
+        said = evolgraph("evolve", SEEDS, *at, *more)
+        assert said.code == 3
+        assert "is spent: start the same command again to go on" in said.err
+        assert "no row could be used" not in said.err

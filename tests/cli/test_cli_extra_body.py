@@ -3,6 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import click
+import pytest
+from evolgraph.cli.configuration import ConfigError, load_endpoints
+from evolgraph.endpoints.endpoint import Endpoint
+
 from ..conftest import SEEDS
 from ..toy import Model
 from .conftest import SCRIPT, clean_environment
@@ -31,3 +36,23 @@ extra_body = {{ top_p = 0.9, chat_template_kwargs = {{ enable_thinking = false, 
         assert body["chat_template_kwargs"] == {"enable_thinking": False, "depth": [1, 2]}
         assert "extra_body" not in body
     assert b"toy judges its own questions" in said
+
+
+def test_what_a_model_refuses_can_be_left_out_of_its_requests(tmp_path: Path) -> None:
+    """In this process: the table as `evolve` and `check` read it, and what stands in a request."""
+    file = tmp_path / "evolgraph.toml"
+    table = '[[endpoint]]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    file.write_text(table + 'temperature = "server"\nmax_tokens = "server"\nextra_body = {max_completion_tokens = 9}\n')
+    assert endpoint_in(file).sampling() == {"max_completion_tokens": 9}
+    file.write_text(table)
+    assert endpoint_in(file).sampling() == {"temperature": 1.0, "max_tokens": 4096}
+    file.write_text(table + 'temperature = "none"\n')
+    with pytest.raises(ConfigError, match=r'endpoint\.temperature.*write a number, or "server" to leave it out'):
+        endpoint_in(file)
+
+
+def endpoint_in(file: Path) -> Endpoint:
+    context = click.Context(click.Command("evolve"))
+    load_endpoints(context, click.Option(["--config"]), file)
+    (endpoint,) = context.meta["endpoints"]
+    return endpoint

@@ -105,8 +105,9 @@ async def server() -> AsyncIterator[Scripted]:
 class serving:
     """Runs a Scripted server while the context is open."""
 
-    def __init__(self, scripted: Scripted, keepalive_timeout: float = 60) -> None:
+    def __init__(self, scripted: Scripted, keepalive_timeout: float = 60, port: int = 0) -> None:
         self.scripted = scripted
+        self.port = port
         self.handling = {"handler_cancellation": True, "keepalive_timeout": keepalive_timeout}
 
     async def __aenter__(self) -> Scripted:
@@ -115,7 +116,7 @@ class serving:
         app.router.add_get("/v1/models", self.scripted.list_models)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        site = web.TCPSite(self.runner, "127.0.0.1", self.port)
         await site.start()
         self.scripted.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}/v1"
         return self.scripted

@@ -89,6 +89,29 @@ async def test_engines_are_told_apart(name: str) -> None:
     assert (one.version, one.context) == (version, context)
 
 
+OLLAMA = {"/api/version": '{"version": "0.12.6"}', "/api/ps": '{"models": [{"name": "toy", "context_length": 4096}]}'}
+
+
+@pytest.mark.parametrize(
+    ("served", "max_tokens", "room", "fits", "usable"),
+    [
+        ({"owner": "vllm", "max_model_len": 16384}, 4096, 12384, True, True),
+        ({"owner": "vllm", "max_model_len": 8000}, 4096, 4000, False, False),
+        ({"owner": "vllm", "max_model_len": 8000}, 4000, 4000, True, True),
+        ({"owner": "vllm", "max_model_len": 8000}, None, 4000, True, True),
+        ({"owner": "llamacpp", "max_model_len": 8000}, 4096, 4000, False, True),
+        ({"owner": "library", "pages": OLLAMA}, 4096, 96, False, True),
+        ({"owner": "library", "max_model_len": 2048}, None, -1952, False, False),
+        ({}, 10**6, float("inf"), True, True),
+    ],
+)
+async def test_a_context_that_is_too_short_for_replies_is_found(
+    served: dict[str, Any], max_tokens: int | None, room: float, fits: bool, usable: bool
+) -> None:
+    one = await found(changes={"max_tokens": max_tokens}, **served)
+    assert (one.room, one.fits, one.usable) == (room, fits, usable)
+
+
 @pytest.mark.parametrize("metric", ["vllm:num_requests_waiting", "sglang:num_queue_reqs", "llamacpp:requests_deferred"])
 async def test_the_metric_of_the_queue_is_named(metric: str) -> None:
     assert (await found(pages={"/metrics": QUEUE.format(metric)})).queue == metric

@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+from aiohttp import web
 from evolgraph.endpoints.chat import Usage
 from evolgraph.endpoints.client import Client, Endpoint
 from evolgraph.endpoints.errors import EndpointError
@@ -209,6 +210,31 @@ class Failing:
 
     def __next__(self) -> Any:
         raise ConnectionResetError("reset by peer")
+
+
+@pytest.mark.parametrize("make", [make_client, configured])
+async def test_a_flood_is_cut_off(make: Any, server: Scripted) -> None:
+    megabytes = [0]
+
+    async def step(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for _ in range(64):
+            await response.write(b" " * 2**20)
+            megabytes[0] += 1
+        return response
+
+    server.otherwise = step
+    async with make(server) as client:
+        answer = await client.ask(make_ask())
+    assert (answer.kind, len(server.bodies)) == ("too-large", 1)
+    assert megabytes[0] < 16
+
+
+async def test_a_model_in_a_script_that_says_too_much_is_cut_short() -> None:
+    chat = Noting(messages=iter([AIMessage(" " * (4 * 2**20 + 1))]), seen=[])
+    async with client_of(ChatEndpoint(chat=chat)) as client:
+        assert (await client.ask(make_ask())).kind == "too-large"
 
 
 async def test_a_model_without_response_format_is_told_the_schema() -> None:

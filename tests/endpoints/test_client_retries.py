@@ -7,12 +7,13 @@ from email.utils import format_datetime
 import pytest
 from aiohttp import web
 from evolgraph.endpoints.chat import Message, TextPart
+from evolgraph.endpoints.client import Client
 from evolgraph.endpoints.errors import EndpointError
 from evolgraph.endpoints.limits import Room, Slots
 from evolgraph.endpoints.probing import probe
 from evolgraph.endpoints.retries import retry_after
 
-from .conftest import Book, Scripted, Step, Waits, make_ask, make_client, resets, says, sends, serving
+from .conftest import Book, Pictures, Scripted, Step, Waits, make_ask, make_client, resets, says, sends, serving
 
 SECRET = "sk-sentinel-0123456789"
 
@@ -151,6 +152,43 @@ async def test_a_call_that_is_refused_alone_does_not_keep_the_others_from_a_serv
         answers = await asyncio.wait_for(asyncio.gather(*others), 20)
         refused.cancel()
     assert {answer.kind for answer in answers} == {"ok"}
+
+
+async def test_a_call_that_nothing_but_a_greeting_is_beside_is_given_up(server: Scripted, book: Book) -> None:
+    async def picky(request: web.Request) -> web.StreamResponse:
+        return await (says("yes") if "Say yes." in server.raw[-1].decode() else sends("busy", 503))(request)
+
+    server.otherwise = picky
+    async with make_client(server, book=book) as client:
+        answer = await client.ask(make_ask())
+        assert client.stats.sent == len(server.bodies)
+    assert (answer.kind, answer.detail) == ("server", "HTTP 503: busy")
+    greetings = [body for body in server.bodies if "response_format" not in body]
+    assert 3 <= len(greetings) <= 8
+    assert all(body["max_tokens"] == 16 for body in greetings)
+    assert len(server.bodies) <= 80
+
+
+async def test_a_lone_call_waits_for_a_server_that_refuses_greetings_too(server: Scripted, waits: Waits) -> None:
+    server.steps = [sends("busy", 503)] * 300
+    async with make_client(server, waits=waits) as client:
+        assert (await client.ask(make_ask())).kind == "ok"
+    assert waits.time - 1000 >= 5 * (300 - 3)
+
+
+async def test_a_server_that_was_not_there_at_first_is_asked_what_it_is(unused_tcp_port: int) -> None:
+    server = Scripted(models=sends('{"data": [{"id": "toy", "owned_by": "vllm"}]}'))
+    server.url = f"http://127.0.0.1:{unused_tcp_port}/v1"
+    async with Client([server.endpoint()], Pictures(), None, run_seed=3) as client:
+        asked = asyncio.create_task(client.ask(make_ask()))
+        while not client.outages:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        async with serving(server, port=unused_tcp_port):
+            assert (await asyncio.wait_for(asked, 20)).kind == "ok"
+            assert (await client.ask(make_ask("s2"))).kind == "ok"
+    assert not any("seed" in body for body in server.bodies)
+    shown = [body["messages"][1]["content"][0] for body in server.bodies]
+    assert [bool(part["uuid"] and part["image_url"]) for part in shown] == [True, False], "each image is sent once"
 
 
 async def test_a_server_that_is_not_there_is_waited_for_and_then_stops_the_run(book: Book, waits: Waits) -> None:
