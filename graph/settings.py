@@ -9,8 +9,8 @@ SWITCHES: Final = ("screen", "evidence", "judge", "elimination", "feedback")
 """Parts of the loop that can be left out, besides the directions themselves.
 
 screen: no code checks before the judge; evidence: the steps' manipulations are not carried out; judge: every screened
-pair is accepted unscored; elimination: a judged pair is kept whatever the verdict; feedback: rejected candidates are not
-shown to the next round.
+pair is accepted unscored; elimination: a judged pair is kept whatever the verdict; feedback: rejected candidates are
+not shown to the next round.
 """
 
 
