@@ -13,6 +13,7 @@ from ..errors import EvolgraphError
 from ..samples.exports.choice import ALL, FINAL, Choice, Tally
 from ..samples.exports.pictures import Pictures
 from ..samples.exports.writing import CONVERSATIONS, EMBEDDING, FORMATS, write
+from ..samples.images import ImageRoot
 from ..store.connections import reading
 from ..store.figures import Acceptance, acceptance
 from ..store.runs import Run, newest_run, quarantined
@@ -94,7 +95,7 @@ def export(store: Path, plan: Plan) -> dict[str, Any]:
     figures = _figures(store)
     _refuse_misfit(plan, figures.run)
     _refuse_to_overwrite(plan, store)
-    pictures = Pictures(plan.images, plan.image_root, plan.folder)
+    pictures = Pictures(plan.images, ImageRoot(plan.image_root), plan.folder)
     rows = (row for row in evolved(store, figures.run.id) if row.status != "failed")
     with replacing(plan.output) as stream:
         lines = plan.output.suffix == ".jsonl"

@@ -221,4 +221,4 @@ def test_an_image_that_changed_since_the_run_is_not_exported(run: Run, home: Pat
     shutil.copytree(SEEDS.parent / "images", home / "changed" / "images")
     (home / "changed" / "images" / "astronaut.jpg").write_bytes(b"other")
     words = ("--format", "parquet", "--images", "embed", "--image-root", "changed", "-o", "never.parquet")
-    assert "images/astronaut.jpg: the file is not the one that the run saw" in run("export", "run.db", *words).line
+    assert "images/astronaut.jpg: the file changed since it was read" in run("export", "run.db", *words).line

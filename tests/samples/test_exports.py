@@ -25,12 +25,12 @@ LINES = ("openai", "preference")
 
 def write_to(path: Path, form: str, rows: list[Evolved], choice: Choice | None = None, *, single=False) -> Tally:
     with path.open("wb") as stream:
-        return write(stream, form, rows, choice or Choice(), Pictures("", Path(), Path()), single=single)
+        return write(stream, form, rows, choice or Choice(), Pictures("", ImageRoot(Path()), Path()), single=single)
 
 
 def written(form: str, rows: list[Evolved], choice: Choice | None = None, *, single: bool = False) -> list:
     stream = io.BytesIO()
-    write(stream, form, rows, choice or Choice(), Pictures("", Path(), Path()), single=single)
+    write(stream, form, rows, choice or Choice(), Pictures("", ImageRoot(Path()), Path()), single=single)
     text = stream.getvalue().decode()
     return [json.loads(line) for line in text.splitlines()] if form in LINES else json.loads(text)
 
