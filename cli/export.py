@@ -1,30 +1,64 @@
 """`evolgraph export`: a run's questions in a training format."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+import orjson
 
-from ..errors import EvolgraphError
+
+class _Rounds(click.ParamType):
+    name = "final|all|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        if value in ("final", "all") or isinstance(value, int):
+            return value
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is neither final, all nor the number of a round", param, ctx)
+        return int(value)
 
 
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["mmevol", "llava"]), required=True, help="Layout of the file.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="JSON file to write.")
-def export(store: Path, form: str, output: Path) -> None:
-    """Write the settled samples of STORE as one JSON list.
+@click.option(
+    "--format", "form", required=True, help="Layout of the file.",
+    type=click.Choice(["mmevol", "llava", "sharegpt", "openai", "parquet", "preference"]),
+)  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.option(
+    "--rounds", type=_Rounds(),
+    help="final: questions as they stand at the end; N: as they stood after round N; all: every accepted version. "
+    "Default: all for mmevol and preference, final for the others.",
+)  # fmt: skip
+@click.option("--min-score", type=click.FloatRange(1, 10), help="Least complexity of a question.")
+@click.option("--direction", default="", help="Only questions that this direction made.")
+@click.option("--turns", type=click.Choice(["single", "multi"]), default="multi", show_default=True,
+              help="single: a row a question; multi: a row a sample.")  # fmt: skip
+@click.option(
+    "--images", type=click.Choice(["copy", "link", "embed"]), default=None,
+    help="Put image files beside the file or into it. Default: only their paths, under the image root.",
+)  # fmt: skip
+@click.option("--image-root", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
+              help="Folder that the images' paths are relative to.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a file that no export wrote.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest.")
+def export(store: Path, form: str, turns: str, images: str | None, as_json: bool, **chosen: Any) -> None:
+    """Write the settled samples of STORE as training data, with a manifest and a dataset card beside the file.
 
-    mmevol holds the questions of every round (conversations_v0, v1, ...); llava holds the final ones as conversations.
+    preference holds accepted against rejected versions of one parent.
     """
-    from ..graph.results import check_writable, evolved, write_list
-    from ..samples.formats.llava import write_llava
-    from ..samples.formats.mmevol import write_mmevol
-    from .trace import chosen_run
+    from ..graph.exporting import Plan
+    from ..graph.exporting import export as write
 
-    check_writable(output)
-    rows = evolved(store, chosen_run(store))
-    try:
-        count = write_list(output, write_mmevol(rows) if form == "mmevol" else write_llava(rows))
-    except OSError as error:
-        raise EvolgraphError(f"cannot be written: {error.strerror}", where=str(output)) from error
-    click.echo(f"{count} samples written to {output}", err=True)
+    plan = Plan(form, images=images or "", single=turns == "single", **chosen)
+    told = write(store, plan)
+    if as_json:
+        click.echo(orjson.dumps(told).decode())
+    counts = told["counts"]
+    click.echo(
+        f"{counts['rows']} rows from {counts['samples']} samples written to {plan.output}, with {plan.manifest.name}"
+        f" and {plan.card.name}",
+        err=True,
+    )
+    for reason, count in told["left_out"].items():
+        click.echo(f"left out: {reason}: {count}", err=True)

@@ -5,15 +5,16 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
-from ..samples.formats.evolved import Evolved, ScoredQA
+from ..samples.formats.evolved import Evolved, RejectedQA, ScoredQA
 from ..samples.sample import QA, Sample
 from ..store.connections import reading
-from ..store.lineage import Lineage, Settled, settled_lineages, settled_records
+from ..store.lineage import Generation, Lineage, Settled, Verdict, settled_lineages, settled_records
 from ..store.runs import quarantined
 from ..store.traces import loss_reasons, rejection_reasons
 from .identity import RunError
@@ -62,18 +63,6 @@ def write_lines(path: Path, rows: Iterable[Any]) -> int:
     return count
 
 
-def write_list(path: Path, rows: Iterable[Any]) -> int:
-    """Writes `rows` as one JSON list with a row a line, atomically; gives their number."""
-    count = 0
-    with replacing(path) as stream:
-        for row in rows:
-            stream.write(b",\n" if count else b"[\n")
-            stream.write(orjson.dumps(row))
-            count += 1
-        stream.write(b"\n]\n" if count else b"[]\n")
-    return count
-
-
 def write_results(store: Path, run: str, path: Path) -> int:
     """Writes the run's settled samples in seed order; gives their number."""
     with reading(store) as db:
@@ -111,19 +100,44 @@ def evolved(store: Path, run: str) -> Iterator[Evolved]:
 
 
 def _evolved(sample: dict[str, Any], end: Settled, lineage: Lineage) -> Evolved:
-    rounds = {decision.round: list[ScoredQA]() for decision in lineage.decisions}
-    seeds = []
-    for generation in lineage.generations:
-        if generation.outcome == "seed":
-            seeds.append(generation.content)
-        elif generation.outcome == "accepted":
-            rounds[generation.round].append(_scored(generation.content, generation.complexity))
+    # Of several takes of a round the last one counts.
+    versions = [*{(one.round, one.qa): one for one in lineage.generations}.values()]
+    verdicts = {(one.round, one.qa): one for one in lineage.verdicts}
+    first_scores = {
+        one.qa: float(one.score_before) for one in reversed(lineage.verdicts) if one.score_before is not None
+    }
+    accepted = {decision.round: list[ScoredQA]() for decision in lineage.decisions}
+    rejected: list[RejectedQA] = []
+    seeds: list[ScoredQA] = []
+    for version in versions:
+        if version.outcome == "seed":
+            seeds.append(ScoredQA(QA.model_validate(version.content), first_scores.get(version.qa)))
+        elif version.outcome == "accepted":
+            accepted[version.round].append(_scored(version))
+        else:
+            rejected.append(_rejected(version, verdicts[version.round, version.qa]))
+    made = {(one.round, one.qa): one for one in versions}
+    heads = [(made[head["round"], head["qa"]["id"]], head["complexity"]) for head in end.heads]
     return Evolved(
-        sample=Sample.model_validate(sample | {"qas": seeds}),
-        generations=tuple(tuple(rounds[number]) for number in sorted(rounds)),
-        heads=tuple(_scored(head["qa"], head["complexity"]) for head in end.heads),
+        sample=Sample.model_validate(sample | {"qas": [seed.qa for seed in seeds]}),
+        generations=tuple(tuple(accepted[number]) for number in sorted(accepted)),
+        heads=tuple(replace(_scored(version), score=score) for version, score in heads),
+        seeds=tuple(seeds),
+        rejected=tuple(rejected),
+        status=end.status,
     )
 
 
-def _scored(content: dict[str, Any], score: float | None) -> ScoredQA:
-    return ScoredQA(QA.model_validate(content), score)
+def _scored(version: Generation) -> ScoredQA:
+    qa = QA.model_validate(version.content)
+    return ScoredQA(qa, version.complexity, version.round, version.direction or "", version.parent_round or 0)
+
+
+def _rejected(version: Generation, verdict: Verdict) -> RejectedQA:
+    score = None if verdict.score_after is None else float(verdict.score_after)
+    return RejectedQA(
+        version=replace(_scored(version), score=score),
+        stage=verdict.stage,
+        code=verdict.code,
+        reason=verdict.reason,
+    )

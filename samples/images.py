@@ -86,15 +86,23 @@ class ImageRoot:
             if key in self._encoded:
                 self._encoded.move_to_end(key)
                 return self._encoded[key]
+        data = self.content(image)
         try:
-            data = self._read(image.path)
-            if hashlib.sha256(data).hexdigest() != image.sha256:
-                raise ImageError("the file changed since it was read", remedy="restore it, or start a new run")
             ready = _ready(*encoded(data, max_side, self.limits.max_pixels))
         except ImageError as error:
             raise _placed(error, image.path) from error
         self._keep(key, ready)
         return ready
+
+    def content(self, image: Image) -> bytes:
+        """The bytes of the file of `image`. Refuses a file that changed since `inspect`."""
+        try:
+            data = self._read(image.path)
+            if hashlib.sha256(data).hexdigest() != image.sha256:
+                raise ImageError("the file changed since it was read", remedy="restore it, or start a new run")
+        except ImageError as error:
+            raise _placed(error, image.path) from error
+        return data
 
     async def inspected(self, path: str) -> Image:
         """`inspect` in a worker thread."""

@@ -18,8 +18,9 @@ from prometheus_client import generate_latest
 from .cli.conftest import clean_environment, run_in
 from .conftest import ROOT, SEEDS
 
-WATCHING, LANGCHAIN, ENDPOINTS = (
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("watching.md", "langchain.md", "endpoints.md")
+WATCHING, LANGCHAIN, ENDPOINTS, FORMATS = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("watching.md", "langchain.md", "endpoints.md", "formats.md")
 )
 
 
@@ -115,3 +116,18 @@ def test_the_two_endpoints_of_the_page_work(folder: Path, url: str) -> None:
     said = run_in(folder)("evolve", "my_seeds.json", "--rounds", "1", "--limit", "2", "--json")
     assert said.code == 0, said.err
     assert said.json["calls"] == 4
+
+
+def test_the_exports_of_the_page_work(folder: Path, url: str) -> None:
+    (commands,) = re.findall(r"^## Out\n\n```sh\n(.*?)^```", FORMATS, re.MULTILINE | re.DOTALL)
+    for line in commands.splitlines():
+        words = shlex.split(line.removeprefix("uv run evolgraph"))
+        if words[0] == "evolve":
+            words += ["--endpoint", url, "--model", "builtin"]
+        said = run_in(folder)(*words)
+        assert said.code == 0, said.err
+    made = {path.name for path in folder.iterdir()}
+    assert {"evolved.json", "evolved.json.manifest.json", "evolved.json.README.md", "sharegpt.json.images"} <= made
+    assert {name for name in re.findall(r"`(\w+_\w+)`", FORMATS) if name.startswith(("chosen", "rejected"))} == {
+        key for key in orjson.loads((folder / "pairs.jsonl").read_bytes().splitlines()[0]) if "_" in key
+    }

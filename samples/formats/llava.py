@@ -1,11 +1,10 @@
 """The layout of LLaVA's instruction files: one conversation a row, with `<image>` where an image goes."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..sample import QA
-from .evolved import Evolved
 from .fields import Draft, RowError, identity, image_paths, objects, required, text
 
 _TOKEN: Final = "<image>"  # noqa: S105
@@ -48,22 +47,3 @@ def _bare(asked: str, number: int) -> str:
     """The question without its image tokens and the line breaks around them."""
     question = re.sub(rf"\n?{_TOKEN}\n?", "", asked)
     return text(question, f"conversations turn {2 * number - 1}", empty=False)
-
-
-def write_llava(rows: Iterable[Evolved]) -> Iterator[dict[str, Any]]:
-    """One JSON object a sample, in order: its final questions as one conversation of several turns."""
-    for row in rows:
-        paths = [image.path for image in row.sample.images]
-        yield {
-            "id": row.sample.id,
-            "image": paths[0] if len(paths) == 1 else paths,
-            "conversations": _conversation([head.qa for head in row.heads], len(paths)),
-        }
-
-
-def _conversation(qas: list[QA], images: int) -> list[dict[str, str]]:
-    turns: list[dict[str, str]] = []
-    for index, qa in enumerate(qas):
-        tokens = f"{_TOKEN}\n" * images if index == 0 else ""
-        turns += [{"from": "human", "value": tokens + qa.question}, {"from": "gpt", "value": qa.answer}]
-    return turns

@@ -7,7 +7,7 @@ objects, skills, format, question, steps, answer, score`. Ours are the optional 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -117,12 +117,6 @@ def _distinct(qas: tuple[QA, ...]) -> tuple[QA, ...]:
     if repeated:
         raise RowError("conversations_v0", f"two questions have the id {repeated[0]!r}", "give each its own")
     return qas
-
-
-def write_mmevol(rows: Iterable[Evolved]) -> Iterator[dict[str, Any]]:
-    """One JSON object a sample, in order: the seeds as version 0 and what round K accepted as version K."""
-    for number, row in enumerate(rows):
-        yield to_row(row, number)
 
 
 def to_row(row: Evolved, number: int) -> dict[str, Any]:

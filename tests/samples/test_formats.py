@@ -5,9 +5,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from evolgraph.samples.formats.evolved import Evolved, ScoredQA
-from evolgraph.samples.formats.llava import write_llava
-from evolgraph.samples.formats.mmevol import write_mmevol
 from evolgraph.samples.formats.reader import FormatError, Rejected, read, read_ahead
 from evolgraph.samples.formats.streaming import rows
 from evolgraph.samples.sample import Sample
@@ -95,50 +92,6 @@ def test_the_same_questions_are_read_from_the_llava_layout():
         assert [(qa.question, qa.answer) for qa in one.qas] == [(qa.question, qa.answer) for qa in other.qas]
         assert (one.id, one.images) == (other.id, other.images)
         assert (other.boxes, other.caption, other.qas[0].skills) == ((), "", ())
-
-
-def test_mmevol_survives_a_round_trip(folder):
-    step = {"manipulation": "Grounding", "description": "Find the cup."}
-    qa = {
-        "id": "q7",
-        "image_position": "single",
-        "objects": ["cup", "table"],
-        "skills": ["Grounding Ability", "OCR Ability"],
-        "format": "multi_choice",
-        "question": "Which? {0.__class__} {{7*7}} { <b>",
-        "steps": [step, {"manipulation": None, "description": "Think."}],
-        "answer": " A.\n",
-    }
-    box = {"label": "cup", "bbox": [0.1, 0.2, 0.3, 0.4], "confidence": 0.5}
-    said = [{"from": "human", "value": "<image>\nDescribe the image in detail."}, {"from": "gpt", "value": "A cup."}]
-    row = mmevol(
-        hash_id="0_a.png",
-        conversations_v0=[qa],
-        caption=said,
-        det=[box, box | {"image": 1}],
-        topic_name=["x", "y"],
-        image=["a.png", "b.png"],
-    )
-    (sample,) = samples(seeds(folder, row))
-    head = ScoredQA(sample.qas[0], 7)
-    (written,) = write_mmevol([Evolved(sample, ((), (head,)), (head,))])
-    evolved = {"conversations_v1": [], "conversations_v2": [qa | {"score": 7}]}
-    assert written == row | evolved
-    (folder / "again.json").write_text(json.dumps([written]))
-    assert list(read(folder / "again.json")) == [sample]
-
-
-def test_the_example_seeds_survive_a_round_trip():
-    given = json.loads((SEEDS / "seeds.json").read_text())
-    found = samples(list(read(SEEDS / "seeds.json")))
-    heads = [tuple(ScoredQA(qa) for qa in sample.qas) for sample in found]
-    written = list(write_mmevol(Evolved(sample, (), head) for sample, head in zip(found, heads, strict=True)))
-    for row in written:
-        for number, qa in enumerate(row["conversations_v0"], start=1):
-            assert qa.pop("id") == f"q{number}"
-    assert written == given
-    turns = list(write_llava(Evolved(sample, (), head) for sample, head in zip(found, heads, strict=True)))
-    assert turns == json.loads((SEEDS / "llava.json").read_text())
 
 
 def test_labels_outside_the_vocabularies_are_counted(folder):

@@ -1,0 +1,1 @@
+"""Training formats that a run's questions are written in, one a file."""
