@@ -1,6 +1,6 @@
 """What all agents share: the view of a sample they work on, the prompt order, and the evolving base class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -25,6 +25,8 @@ class View:
     rejected: Sequence[dict[str, Any]] = ()
     proposed: tuple[Box, ...] = ()
     take: int = 0
+    seeds: Mapping[str, dict[str, str]] = field(default_factory=dict)
+    """The seeds' texts by question id, for a judge that compares with them; empty in the first round."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..endpoints.client import Ask, CallKey, Model
+from ..endpoints.client import Ask, CallKey, Message, Model, TextPart
 from ..prompts.library import data_lines
+from ..samples.sample import QA
 from .agent import Failure, Prompter, View, question_row
 from .evidence import Finding
-from .replies import JudgeReply, PairVerdict, asked
+from .replies import JudgeReply, TextJudgeReply, Verdict, asked
 from .screen import Pair
 
 FLAGS = ("grounded", "correct", "answerable", "needs_image", "improved")
@@ -22,20 +23,27 @@ NONE: Final[Findings] = {}
 class Judgement:
     """The verdicts by question id, or the failure; and what they cost in tokens (None: unknown)."""
 
-    verdicts: dict[str, PairVerdict]
+    verdicts: dict[str, Verdict]
     failure: Failure | None = None
     tokens: int | None = None
 
 
-def accepted(verdict: PairVerdict, direction: str) -> bool:
-    """The acceptance rule: all five hold, and the score rose (reasoning) or did not fall (other directions)."""
+def accepted(verdict: Verdict, direction: str) -> bool:
+    """The acceptance rule: all five hold, and the score rose (reasoning) or did not fall (other directions).
+
+    What a judge of texts cannot tell is not asked of it.
+    """
+    if any(getattr(verdict, flag) is False for flag in FLAGS):
+        return False
+    if verdict.score_before is None:
+        return True
     gain = verdict.score_after - verdict.score_before
-    return all(getattr(verdict, flag) for flag in FLAGS) and (gain > 0 if direction == "reasoning" else gain >= 0)
+    return gain > 0 if direction == "reasoning" else gain >= 0
 
 
-def refusal_code(verdict: PairVerdict) -> str:
+def refusal_code(verdict: Verdict) -> str:
     """The first flag that does not hold as a code (`not-grounded`), or `no-gain` when only the score spoke against."""
-    return next((f"not-{flag.replace('_', '-')}" for flag in FLAGS if not getattr(verdict, flag)), "no-gain")
+    return next((f"not-{flag.replace('_', '-')}" for flag in FLAGS if getattr(verdict, flag) is False), "no-gain")
 
 
 class Judge:
@@ -68,26 +76,60 @@ class Judge:
 
     async def judge(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> Judgement:
         """Verdicts for all `pairs`; a failure is a value, not an exception."""
-        wanted = {pair.parent.id for pair in pairs}
+        messages = self._prompter.messages(view.sample, self.task(view, pairs, findings))
+        return await _asked(self._model, self._prompter, view, pairs, messages, JudgeReply)
 
-        def check(reply: JudgeReply) -> str | None:
-            given = [verdict.id for verdict in reply.verdicts]
-            if missing := sorted(wanted - set(given)):
-                return f"there is no verdict for {', '.join(missing)}"
-            if len(given) != len(set(given)):
-                return "an id has more than one verdict"
-            return None
 
-        answer = await self._model.ask(
-            Ask(
-                key=CallKey(view.sample.id, view.round, self.name, view.take),
-                role="judge",
-                messages=self._prompter.messages(view.sample, self.task(view, pairs, findings)),
-                reply=asked(JudgeReply, tuple(pair.parent.id for pair in pairs)),
-                repair=self._prompter.repair,
-                check=check,
-            )
+class TextJudge(Judge):
+    """The judge of MMEvol's published code (`prompt_score.py`): it reads questions and answers and sees no image.
+
+    The new question is compared with the seed, whatever it was evolved from, as that code does.
+    """
+
+    async def judge(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> Judgement:
+        """Verdicts for all `pairs` without scores of what was there before; a failure is a value, not an exception."""
+        rows = [self._texts(view, pair) for pair in pairs]
+        task = self._prompter.library.render("judge_text", pairs=data_lines(rows))
+        messages = (Message("user", (TextPart(task),)),)
+        return await _asked(self._model, self._prompter, view, pairs, messages, TextJudgeReply)
+
+    def _texts(self, view: View, pair: Pair) -> dict[str, Any]:
+        seed = view.seeds.get(pair.parent.id) or _texts(pair.parent)
+        return {"id": pair.parent.id, "seed": seed, "evolved": _texts(pair.candidate.qa)}
+
+
+def _texts(qa: QA) -> dict[str, str]:
+    return {"question": qa.question, "answer": qa.answer}
+
+
+async def _asked(  # noqa: PLR0917
+    model: Model,
+    prompter: Prompter,
+    view: View,
+    pairs: Sequence[Pair],
+    messages: tuple[Message, ...],
+    reply: type[JudgeReply] | type[TextJudgeReply],
+) -> Judgement:
+    wanted = {pair.parent.id for pair in pairs}
+
+    def check(reply: JudgeReply | TextJudgeReply) -> str | None:
+        given = [verdict.id for verdict in reply.verdicts]
+        if missing := sorted(wanted - set(given)):
+            return f"there is no verdict for {', '.join(missing)}"
+        if len(given) != len(set(given)):
+            return "an id has more than one verdict"
+        return None
+
+    answer = await model.ask(
+        Ask(
+            key=CallKey(view.sample.id, view.round, Judge.name, view.take),
+            role="judge",
+            messages=messages,
+            reply=asked(reply, tuple(pair.parent.id for pair in pairs)),
+            repair=prompter.repair,
+            check=check,
         )
-        if answer.value is None:
-            return Judgement({}, Failure(answer.kind, answer.detail), answer.usage.total)
-        return Judgement({v.id: v for v in answer.value.verdicts if v.id in wanted}, tokens=answer.usage.total)
+    )
+    if answer.value is None:
+        return Judgement({}, Failure(answer.kind, answer.detail), answer.usage.total)
+    return Judgement({v.id: v for v in answer.value.verdicts if v.id in wanted}, tokens=answer.usage.total)

@@ -116,3 +116,31 @@ class JudgeReply(_Rows):
     """The judge's reply: one verdict for each given pair."""
 
     verdicts: Annotated[list[PairVerdict], Field(max_length=64)]
+
+
+class TextVerdict(_Reply):
+    """The verdict of a judge that saw only texts: nothing is known of what an image would show."""
+
+    id: RowId
+    improved: bool
+    score: Score
+    reason: Annotated[str, Field(max_length=1000)]
+    grounded: ClassVar[None] = None
+    correct: ClassVar[None] = None
+    answerable: ClassVar[None] = None
+    needs_image: ClassVar[None] = None
+    score_before: ClassVar[None] = None
+
+    @property
+    def score_after(self) -> int:
+        """The only score it gives."""
+        return self.score
+
+
+Verdict = PairVerdict | TextVerdict
+
+
+class TextJudgeReply(_Rows):
+    """The text judge's reply: one verdict for each given pair."""
+
+    verdicts: Annotated[list[TextVerdict], Field(max_length=64)]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
+from click.core import ParameterSource
 
 from ..errors import EvolgraphError
-from ..graph.settings import Settings
+from ..graph.settings import PRESETS, Settings
 from .configuration import endpoints_of, load
 
 if TYPE_CHECKING:
@@ -36,9 +37,17 @@ _PATH = click.Path(path_type=Path)
     "--config", type=_PATH, callback=load, is_eager=True, help="Defaults for these options, and [[endpoint]]."
 )
 @click.option(
+    "--preset", type=click.Choice([*PRESETS]), default="grounded", show_default=True,
+    help="paper: what MMEvol's published code does; sets options that are not given.",
+)  # fmt: skip
+@click.option(
     "--policy", default="uniform", show_default=True, help="Routing policy: a name, fixed:NAME=W,..., or a file."
 )
 @click.option("--ablate", multiple=True, metavar="PART", help="Leave out a direction, screen, judge, ...; repeatable.")
+@click.option(
+    "--judge", type=click.Choice(["image", "text"]), default="image", show_default=True, help="What the judge sees."
+)
+@click.option("--survivors", is_flag=True, help="What was turned down leaves its sample, if anything was accepted.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Most rounds a sample gets.")
 @click.option("--target", default=8.0, show_default=True, type=click.FloatRange(1, 10), help="Complexity to reach.")
 @click.option("--patience", default=3, show_default=True, type=click.IntRange(0), help="Fruitless rounds; 0: no limit.")
@@ -68,6 +77,8 @@ def evolve(ctx: click.Context, /, **options: Any) -> None:
     without a GPU. Run the same command again to go on after a stop.
     """
     endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
+    preset = PRESETS[options["preset"]].items()
+    options |= {name: value for name, value in preset if ctx.get_parameter_source(name) is ParameterSource.DEFAULT}
     ctx.exit(_run(_evolve(endpoints, options)))
 
 

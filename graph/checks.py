@@ -64,5 +64,6 @@ def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
     prompter.repair("")
     library.render("work", questions="", rejected="", proposed="")
     library.render("judge", pairs="")
+    library.render("judge_text", pairs="")
     for agent in agents:
         library.render(agent.prompt, work="", forms="")

@@ -31,7 +31,7 @@ from .rounds import (
 )
 from .routing import decide, ending, span
 from .settings import Settings
-from .state import State, Update, changed, heads_of, plain, proposed_of, sample_of
+from .state import State, Update, changed, heads_of, plain, proposed_of, sample_of, seed_texts
 
 TERMINAL = PASSING | {"bad-request", "garbled", "image", "internal"}
 """Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
@@ -112,6 +112,7 @@ class Loop:
             rejected=state["rejected"] if self.on("feedback") else (),
             proposed=proposed_of(state),
             take=state["take"],
+            seeds=state["seeds"],
         )
 
     async def rule(self, state: State) -> Command[Any]:
@@ -133,7 +134,10 @@ class Loop:
             spans.append(span(state["round"], "screen", "screen", started, **counts, unknown=screened.unknown_labels))
             judged, used = await self._judged(state, screened, decision.direction, spans)
             rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
-        update = close_round({**state, "tokens": tokens}, screened, rulings, decision.direction)
+        survivors = self.settings.survivors
+        update = close_round({**state, "tokens": tokens}, screened, rulings, decision.direction, survivors=survivors)
+        if self.settings.judge == "text" and not state["seeds"]:
+            update["seeds"] = seed_texts(state)
         reward = update["reward"]["reward"]
         if reward is not None:
             self.policy.learn(decision, reward)

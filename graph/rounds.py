@@ -7,7 +7,7 @@ from typing import Any
 
 from ..agents.evidence import Finding, contradiction, examine
 from ..agents.judge import FLAGS, accepted, refusal_code
-from ..agents.replies import EvolvedQA, PairVerdict
+from ..agents.replies import EvolvedQA, Verdict
 from ..agents.screen import Pair, Refusal, Screen, normalise, screen
 from ..endpoints.errors import PASSING
 from ..samples.sample import QA, Box
@@ -77,7 +77,7 @@ class Ruling:
     stage: str
     code: str
     reason: str
-    verdict: PairVerdict | None = None
+    verdict: Verdict | None = None
 
 
 def failed_round(state: State) -> list[Ruling]:
@@ -91,7 +91,7 @@ def refusals(screened: Screened) -> list[Ruling]:
     return [Ruling(qa, False, "screen", refusal.code, refusal.reason) for qa, refusal in screened.refused.items()]
 
 
-def verdicts(screened: Screened, given: Mapping[str, PairVerdict], direction: str, *, eliminate: bool) -> list[Ruling]:
+def verdicts(screened: Screened, given: Mapping[str, Verdict], direction: str, *, eliminate: bool) -> list[Ruling]:
     """The rulings of the judge; without elimination every judged pair is kept, its verdict on record."""
     rulings = []
     for qa, verdict in given.items():
@@ -107,8 +107,13 @@ def unjudged(screened: Screened, code: str, detail: str, *, keep: bool) -> list[
     return [Ruling(qa, keep, "judge", code, detail) for qa in screened.pairs]
 
 
-def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], direction: str) -> Update:
-    """The state changes that `rulings` on a round bring to heads, lineage, reward and feedback."""
+def close_round(
+    state: State, screened: Screened, rulings: Sequence[Ruling], direction: str, *, survivors: bool = False
+) -> Update:
+    """The state changes that `rulings` on a round bring to heads, lineage, reward and feedback.
+
+    With `survivors` questions that were turned down leave the sample, unless all of them were.
+    """
     by_id = {ruling.qa: ruling for ruling in rulings}
     number, first = state["round"], dict(state["first_scores"])
     written = {qa: plain(pair.candidate.qa) for qa, pair in screened.attempts.items()}
@@ -116,17 +121,17 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
     for head in state["heads"]:
         ruling = by_id[head["qa"]["id"]]
         heads.append(_next_head(head, ruling, written, number))
-        if ruling.verdict:
+        if ruling.verdict and ruling.verdict.score_before is not None:
             first.setdefault(ruling.qa, ruling.verdict.score_before)
     passed = [by_id[head["qa"]["id"]] for head in state["heads"] if by_id[head["qa"]["id"]].accepted]
-    gains = [r.verdict.score_after - r.verdict.score_before for r in passed if r.verdict]
+    gains = [_gain(ruling) for ruling in passed]
     judged = any(ruling.verdict or ruling.accepted or ruling.stage == "screen" for ruling in rulings)
     failures = [r for r in rulings if r.stage == "agent" or (r.stage == "judge" and not r.verdict and not r.accepted)]
     failure = f"{failures[0].code}: {failures[0].reason}" if failures else ""
     attempts = screened.attempts
     past = {"round": number, "direction": direction, "accepted": len(passed), "failure": failure}
     return {
-        "heads": heads,
+        "heads": [head for head in heads if by_id[head["qa"]["id"]].accepted] if survivors and passed else heads,
         "first_scores": first,
         "verdicts": [_verdict_row(ruling, number, direction) for ruling in rulings],
         "generations": [_generation_row(state, written[qa], by_id[qa], direction) for qa in attempts],
@@ -144,6 +149,11 @@ def close_round(state: State, screened: Screened, rulings: Sequence[Ruling], dir
         "candidates": [],
         "failure": None,
     }  # fmt: skip
+
+
+def _gain(ruling: Ruling) -> int:
+    verdict = ruling.verdict
+    return verdict.score_after - verdict.score_before if verdict and verdict.score_before is not None else 0
 
 
 def _next_head(head: Head, ruling: Ruling, written: Mapping[str, dict[str, Any]], number: int) -> Head:

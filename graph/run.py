@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 from langgraph.graph.state import CompiledStateGraph
 
 from ..agents.agent import Prompter
-from ..agents.judge import Judge
+from ..agents.judge import Judge, TextJudge
 from ..agents.registry import directions, screens
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
@@ -215,7 +215,7 @@ class Evolution:
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
             {name: agent(self.client, prompter) for name, agent in agents.items()},
-            Judge(self.client, prompter, seed=settings.seed),
+            (TextJudge if settings.judge == "text" else Judge)(self.client, prompter, seed=settings.seed),
             policy,
             settings,
             screens=screens(),

@@ -1,5 +1,6 @@
 """What a run can be told. Part of it makes the run's fingerprint: a store goes on only with the same."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,6 +13,24 @@ screen: no code checks before the judge; evidence: the steps' manipulations are 
 pair is accepted unscored; elimination: a judged pair is kept whatever the verdict; feedback: rejected candidates are
 not shown to the next round.
 """
+
+
+PAPER: Final[Mapping[str, Any]] = {
+    "policy": "fixed:perception=0.5,reasoning=0.25,interaction=0.25",
+    "ablate": ("screen", "evidence", "feedback"),
+    "judge": "text",
+    "survivors": True,
+    "target": 10.0,
+    "patience": 0,
+}
+"""What MMEvol's published code does (arXiv 2409.05840, `multi_round.py`, `prompt_score.py`): it draws the direction
+with these weights, checks nothing by code, asks a judge that sees no image and compares with the seed, takes what that
+calls improved, goes on with the survivors alone, and with the newest questions when none survived.
+
+Mended where it could not run or lost data: replies follow a schema, pairs are matched by id, calls are retried.
+"""
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {"grounded": {}, "paper": PAPER}
+"""Settings by the name of the preset that they make; `grounded` is the defaults."""
 
 
 class Settings(BaseModel):
@@ -30,6 +49,10 @@ class Settings(BaseModel):
     """Seeds the routing and the models' sampling."""
     ablate: tuple[str, ...] = ()
     """Directions or switches (SWITCHES) that are left out."""
+    judge: Literal["image", "text"] = "image"
+    """What the judge sees: the image, the solution and the true parent, or only the seed's and the new text."""
+    survivors: bool = False
+    """Whether a question that was turned down leaves the sample when another of its round was accepted."""
     prompts: Path | None = None
     """A folder whose Markdown files replace the prompt texts of the same name."""
     concurrency: int = Field(default=128, ge=1)
@@ -55,4 +78,6 @@ class Settings(BaseModel):
             "patience": self.patience,
             "seed": self.seed,
             "ablate": sorted(self.ablate),
+            "judge": self.judge,
+            "survivors": self.survivors,
         }

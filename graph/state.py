@@ -35,6 +35,7 @@ class State(TypedDict):
     round: int
     heads: list[Head]
     first_scores: dict[str, int]
+    seeds: dict[str, dict[str, str]]
     decision: dict[str, Any] | None
     candidates: list[dict[str, Any]]
     failure: dict[str, str] | None
@@ -62,6 +63,7 @@ def initial(sample: Sample, position: int) -> State:
         "round": 0,
         "heads": heads,
         "first_scores": {},
+        "seeds": {},
         "decision": None,
         "candidates": [],
         "failure": None,
@@ -136,6 +138,11 @@ def heads_of(state: State) -> tuple[QA, ...]:
 def proposed_of(state: State) -> tuple[Box, ...]:
     """The boxes that earlier rounds proposed and the judge confirmed."""
     return tuple([_parsed.get(box, Box.model_validate) for box in state["proposed"]])
+
+
+def seed_texts(state: State) -> dict[str, dict[str, str]]:
+    """Question and answer of the current questions, by id, to be kept as those of the seeds."""
+    return {head["qa"]["id"]: {name: head["qa"][name] for name in ("question", "answer")} for head in state["heads"]}
 
 
 def candidates_of(state: State) -> list[EvolvedQA]:

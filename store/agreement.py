@@ -28,12 +28,18 @@ class _Fold:
 
     def complexities(self) -> tuple[float | None, float | None]:
         """The mean before and after, over the questions that were judged."""
-        judged = [(score, self.heads[qa]["complexity"]) for qa, score in self.first.items()]
+        judged = [(score, self.heads[qa]["complexity"]) for qa, score in self.first.items() if qa in self.heads]
         known = [(before, after) for before, after in judged if after is not None]
         if not known:
             return None, None
         before, after = zip(*known, strict=True)
         return sum(before) / len(known), sum(after) / len(known)
+
+    def survive(self, known: Known, number: int, latest: Mapping[tuple[int, str], Verdict]) -> None:
+        """Where only survivors go on: leaves out what round `number` turned down, unless it turned down all."""
+        passed = [qa for qa in self.heads if (one := latest.get((number, qa))) and one.accepted]
+        if known.rules.get("survivors") and passed:
+            self.heads = {qa: self.heads[qa] for qa in passed}
 
     def reaches(self, target: float) -> bool:
         """Whether every question was judged and their mean is `target` or more."""
@@ -52,7 +58,8 @@ def disagreements(known: Known) -> Iterator[Found]:
         yield from _decision(decision)
     rewards = {(reward.round, reward.take): reward for reward in lines.rewards}
     for reward in rewards.values():
-        yield from _round(known, reward, [seed.content["id"] for seed in seeds])
+        fold, _ = _folded(known, reward.round - 1, reward.take)
+        yield from _round(known, reward, [*fold.heads])
     yield from _unrewarded(lines, rewards)
     yield from _ends(known)
     yield from _progress(known)
@@ -156,7 +163,11 @@ def _folded(known: Known, rounds: int, take: int) -> tuple[_Fold, list[Found]]:
     written = {(one.round, one.qa, one.take): one for one in lines.generations}
     latest = {(one.round, one.qa): one for one in lines.verdicts if one.take <= take and one.round <= rounds}
     fold.accepted = [0] * rounds
+    last = 0
     for (number, qa), verdict in sorted(latest.items()):
+        if number != last:
+            fold.survive(known, last, latest)
+            last = number
         head, new = fold.heads.get(qa), written.get((number, qa, verdict.take))
         if head is None:
             continue
@@ -170,6 +181,7 @@ def _folded(known: Known, rounds: int, take: int) -> tuple[_Fold, list[Found]]:
             fold.accepted[number - 1] += 1
         elif head["complexity"] is None:
             head["complexity"] = verdict.score_before
+    fold.survive(known, last, latest)
     return fold, wrong
 
 

@@ -34,6 +34,29 @@ def judge(look: Look, pairs: Sequence[Row], proposed: Sequence[Box] = ()) -> lis
     ]
 
 
+def judge_texts(pairs: Sequence[Row]) -> list[dict[str, Any]]:
+    """A verdict for each pair from its words alone, as the fields of TextJudgeReply: it cannot see what is untrue."""
+    return [_text_verdict(pair, posed(_side(pair, "seed")), posed(_side(pair, "evolved"))) for pair in pairs]
+
+
+def _text_verdict(pair: Row, seed: Posed, evolved: Posed) -> dict[str, Any]:
+    before, after = _difficulty(seed), _difficulty(evolved)
+    improved = after >= before and evolved.question.strip().lower() != seed.question.strip().lower()
+    words = f"it takes {after} of 10, the seed {before}"
+    return {
+        "id": str(pair.get("id", "")),
+        "improved": improved,
+        "score": after,
+        "reason": f"{'More is asked' if improved else 'Nothing more is asked'}: {words}.",
+    }
+
+
+def _difficulty(question: Posed) -> int:
+    """What a reader of the words alone would guess, 1 to 10: length counts, as the original's criteria say."""
+    words = len(f"{question.question} {question.answer}".split())
+    return min(10, complexity(question).score + min(4, words // 10))
+
+
 def _side(pair: Row, name: str) -> Row:
     side = pair.get(name)
     return side if isinstance(side, Mapping) else {}

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import orjson
 
-from .judge import judge
+from .judge import judge, judge_texts
 from .pictures import Picture, decode
 from .plants import Plant, planted
 from .request import Request, Row
@@ -52,6 +52,8 @@ class Mind:
         def look(boxes: Sequence[Row]) -> Scene:
             return self._scene(request.facts, pictures, boxes)
 
+        if request.task == "judge" and not pictures:
+            return orjson.dumps({"verdicts": judge_texts(request.pairs)}).decode(), {}
         if request.task == "judge":
             return orjson.dumps({"verdicts": judge(look, request.pairs, request.proposed)}).decode(), {}
         scene = look(request.proposed)
