@@ -144,3 +144,17 @@ class TextJudgeReply(_Rows):
     """The text judge's reply: one verdict for each given pair."""
 
     verdicts: Annotated[list[TextVerdict], Field(max_length=64)]
+
+
+class BlindAnswer(_Reply):
+    """An answer that was given without the image."""
+
+    id: RowId
+    known: bool
+    answer: Text
+
+
+class BlindReply(_Rows):
+    """The blind check's reply: one answer for each question."""
+
+    answers: Annotated[list[BlindAnswer], Field(max_length=64)]

@@ -47,6 +47,10 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--judge", type=click.Choice(["image", "text"]), default="image", show_default=True, help="What the judge sees."
 )
+@click.option(
+    "--blind", is_flag=False, flag_value=1, default=0, type=click.IntRange(0, 8), metavar="[K]",
+    help="Turn down what is answered without the image in one of K tries.",
+)  # fmt: skip
 @click.option("--survivors", is_flag=True, help="What was turned down leaves its sample, if anything was accepted.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Most rounds a sample gets.")
 @click.option("--target", default=8.0, show_default=True, type=click.FloatRange(1, 10), help="Complexity to reach.")

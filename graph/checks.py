@@ -65,5 +65,6 @@ def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
     library.render("work", questions="", rejected="", proposed="")
     library.render("judge", pairs="")
     library.render("judge_text", pairs="")
+    library.render("blind", questions="")
     for agent in agents:
         library.render(agent.prompt, work="", forms="")

@@ -14,6 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from ..agents.agent import Agent, Evolved, Failure, View
+from ..agents.blind import Blind
 from ..agents.judge import Judge
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
 from ..endpoints.errors import PASSING
@@ -27,6 +28,7 @@ from .rounds import (
     refusals,
     screen_round,
     unjudged,
+    unseen,
     verdicts,
 )
 from .routing import decide, ending, span
@@ -47,6 +49,7 @@ class Loop:
     settings: Settings
     screens: Sequence[Screen] = field(default=SCREENS)
     on_round: Callable[[list[dict[str, Any]]], None] | None = None
+    blind: Blind | None = None
 
     @property
     def eligible(self) -> list[str]:
@@ -170,6 +173,13 @@ class Loop:
         if failure:
             return unjudged(screened, failure.kind, failure.detail, keep=False), judgement.tokens
         rulings = verdicts(screened, judgement.verdicts, direction, eliminate=self.on("elimination"))
+        if self.blind and (kept := [screened.pairs[one.qa] for one in rulings if one.accepted]):
+            started = time.time_ns()
+            sightless = await self.blind.check(self.view(state), kept)
+            failed = sightless.failure.kind if sightless.failure else None
+            found = {"pairs": len(kept), "answered": len(sightless.right), "tokens": sightless.tokens, "error": failed}
+            spans.append(span(state["round"], "blind", "judge", started, **found))
+            return unseen(rulings, sightless.right), _total(judgement.tokens, sightless.tokens)
         return rulings, judgement.tokens
 
 
@@ -207,6 +217,7 @@ def build_graph(
     *,
     screens: Sequence[Screen] = SCREENS,
     on_round: Callable[[list[dict[str, Any]]], None] | None = None,
+    blind: Blind | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[State, None, State, State]:
     """The compiled graph over `State`; start it with `state.initial(sample, position)`.
@@ -215,7 +226,7 @@ def build_graph(
     parent's is used. `on_round` is told the verdict rows of every finished round. Set
     `recursion_limit` to at least 2 * rounds + 3.
     """
-    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round)
+    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind)
     names = list(agents)
     destinations = Literal[(*names, END)]  # type: ignore[valid-type]
 

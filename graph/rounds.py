@@ -102,6 +102,16 @@ def verdicts(screened: Screened, given: Mapping[str, Verdict], direction: str, *
     return rulings
 
 
+def unseen(rulings: Sequence[Ruling], answered: Mapping[str, str]) -> list[Ruling]:
+    """The rulings, those turned down whose questions were `answered` rightly without the image."""
+    return [
+        replace(ruling, accepted=False, code="blind", reason=f"answered without the image: {answered[ruling.qa]}")
+        if ruling.accepted and ruling.qa in answered
+        else ruling
+        for ruling in rulings
+    ]
+
+
 def unjudged(screened: Screened, code: str, detail: str, *, keep: bool) -> list[Ruling]:
     """The rulings on screened pairs that no judge ruled on: its call failed, or judging is switched off (`keep`)."""
     return [Ruling(qa, keep, "judge", code, detail) for qa in screened.pairs]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 from langgraph.graph.state import CompiledStateGraph
 
 from ..agents.agent import Prompter
+from ..agents.blind import Blind
 from ..agents.judge import Judge, TextJudge
 from ..agents.registry import directions, screens
 from ..endpoints.client import Client
@@ -220,6 +221,7 @@ class Evolution:
             settings,
             screens=screens(),
             on_round=self.progress.close_round,
+            blind=Blind(self.client, prompter, settings.blind) if settings.blind else None,
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
         )
         await forget_quarantine(self._store, self.run.id)

@@ -51,6 +51,8 @@ class Settings(BaseModel):
     """Directions or switches (SWITCHES) that are left out."""
     judge: Literal["image", "text"] = "image"
     """What the judge sees: the image, the solution and the true parent, or only the seed's and the new text."""
+    blind: int = Field(default=0, ge=0, le=8)
+    """How often an accepted question is answered without its image; one that can be is turned down. 0: never."""
     survivors: bool = False
     """Whether a question that was turned down leaves the sample when another of its round was accepted."""
     prompts: Path | None = None
@@ -80,4 +82,5 @@ class Settings(BaseModel):
             "ablate": sorted(self.ablate),
             "judge": self.judge,
             "survivors": self.survivors,
+            "blind": self.blind,
         }

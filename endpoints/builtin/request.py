@@ -14,7 +14,7 @@ from ...errors import EvolgraphError
 from .held import HeldImages
 
 MODEL: Final = "builtin"
-TASKS: Final = ("perception", "reasoning", "interaction", "judge")
+TASKS: Final = ("perception", "reasoning", "interaction", "judge", "blind")
 MAX_IMAGES: Final = 16
 _MAX_ROWS: Final = 64
 _BLOCK: Final = re.compile(r"^```json (\w+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
@@ -182,8 +182,8 @@ def _schema(body: Row) -> Row | None:
 
 def _task(body: Row) -> str:
     match body.get("response_format"):
-        case {"type": "json_schema", "json_schema": {"name": str(name)}} if name in TASKS:
-            return name
+        case {"type": "json_schema", "json_schema": {"name": str(name)}} if (task := name.partition("-")[0]) in TASKS:
+            return task
     return ""
 
 

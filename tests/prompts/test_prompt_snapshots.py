@@ -19,7 +19,7 @@ from evolgraph.agents.perception import Perception
 from evolgraph.agents.reasoning import Reasoning
 from evolgraph.agents.screen import Candidate, Pair
 from evolgraph.endpoints.chat import TextPart
-from evolgraph.prompts.library import HERE, Library
+from evolgraph.prompts.library import HERE, Library, data_lines
 from evolgraph.samples.sample import Box
 
 from ..conftest import make_qa, make_sample, solved
@@ -59,6 +59,11 @@ def _facts() -> str:
 TURNED_DOWN = [
     {"id": "q1", "question": "Is it big?", "answer": "Yes.", "reason": "not-answerable: what is big is not said"}
 ]
+SEEN_AS_TEXT = {
+    "id": "q0",
+    "seed": {"question": "What is red?", "answer": "The cup."},
+    "evolved": {"question": "What is left of the plate?", "answer": "The red cup."},
+}
 TEXTS = {
     "system": lambda: PROMPTER.system,
     "facts": _facts,
@@ -66,6 +71,8 @@ TEXTS = {
     "reasoning": lambda: _task(Reasoning, rejected=TURNED_DOWN, proposed=(CRACK,)),
     "interaction": lambda: _task(Interaction),
     "judge": _judge,
+    "judge_text": lambda: PROMPTER.library.render("judge_text", pairs=data_lines([SEEN_AS_TEXT])),
+    "blind": lambda: PROMPTER.library.render("blind", questions=data_lines([{"id": "q0", "question": "What is red?"}])),
     "repair": lambda: PROMPTER.repair("evolved.0.answer: Field required"),
 }
 
