@@ -1,16 +1,12 @@
-"""`python -m benchmarks.engine`: mock endpoints that spend time as serving engines do, in a process of their own.
+"""Endpoints that spend time as serving engines do, in the event loop's seconds.
 
 Each has slots, a first-come queue that refuses nobody, one prefill at a time, and a prefix cache of blocks with least
 recently used ones forgotten. A token is four bytes of text; an image counts as IMAGE_TOKENS. Prefill is charged for
 the tokens that are not in the cache, decoding takes a log-normal time drawn from the request's seed, and with it go
-whether the judge's pairs improve: the same requests cost and give the same wherever and whenever they are made. All
-times may be scaled.
+whether the judge's pairs improve: the same requests cost and give the same wherever and whenever they are made.
 """
 
-import argparse
 import asyncio
-import sys
-import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,10 +14,8 @@ from random import Random
 from typing import Any, Final
 
 import orjson
-import uvloop
 
 from .replies import asked_about, completion
-from .serving import MODELS, Answer, serve
 
 BLOCK: Final = 16
 BYTES: Final = 4
@@ -83,7 +77,7 @@ def _pieces(messages: list[dict[str, Any]]) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class Counts:
-    """What an engine has done. Intervals are (start, end) of the monotonic clock in which a slot was taken."""
+    """What an engine has done. Intervals are (start, end) in which a slot was taken."""
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -93,54 +87,53 @@ class Counts:
 class Engine:
     """One endpoint."""
 
-    def __init__(self, slots: int, cache_blocks: int, scale: float) -> None:
+    def __init__(self, slots: int, cache_blocks: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._slots = slots
-        self._scale = scale
         self._cache = PrefixCache(cache_blocks)
-        self._waiting: deque[tuple[bytes, Answer]] = deque()
-        self._running = 0
+        self._queue: deque[tuple[bytes, asyncio.Future[bytes]]] = deque()
         self._prefilled_at = 0.0
-        self._counts = Counts()
+        self.running = 0
+        self.counts = Counts()
 
-    def handle(self, path: bytes, body: bytes, answer: Answer) -> None:
-        """Any request: completions, the model list, vLLM's queue metrics, counters."""
-        if path == b"/v1/chat/completions":
-            self._waiting.append((body, answer))
-            self._start()
-        elif path == b"/v1/models":
-            answer(MODELS)
-        elif path == b"/metrics":
-            told = (self._running, len(self._waiting))
-            answer(b"vllm:num_requests_running %d\nvllm:num_requests_waiting %d\n" % told)
-        else:
-            answer(orjson.dumps(self._counts))
+    @property
+    def waiting(self) -> int:
+        """Requests that have no slot yet."""
+        return len(self._queue)
+
+    async def complete(self, body: bytes) -> bytes:
+        """The completion that answers the request `body`, when it is done."""
+        done: asyncio.Future[bytes] = self._loop.create_future()
+        self._queue.append((body, done))
+        self._start()
+        return await done
 
     def _start(self) -> None:
         """Starts what waits and finds a slot. The cache is looked at only then, as engines do."""
-        while self._waiting and self._running < self._slots:
-            body, answer = self._waiting.popleft()
-            self._running += 1
+        while self._queue and self.running < self._slots:
+            body, done = self._queue.popleft()
+            self.running += 1
             sent = orjson.loads(body)
             chain, tokens = blocks(sent["messages"])
             cached = self._cache.read(chain, tokens)
-            self._counts.prompt_tokens += tokens
-            self._counts.cached_tokens += cached
-            now = time.monotonic()
-            self._prefilled_at = max(now, self._prefilled_at) + (tokens - cached) / PREFILL * self._scale
-            end = self._prefilled_at + decode_s(body, sent["seed"]) * self._scale
+            self.counts.prompt_tokens += tokens
+            self.counts.cached_tokens += cached
+            now = self._loop.time()
+            self._prefilled_at = max(now, self._prefilled_at) + (tokens - cached) / PREFILL
+            end = self._prefilled_at + decode_s(body, sent["seed"])
             reply = completion(body, sent["seed"], _improved(sent["seed"]), tokens, cached)
-            self._loop.call_later(end - now, self._done, answer, reply, now)
+            self._loop.call_at(end, self._end, done, reply, now)
 
-    def _done(self, answer: Answer, reply: bytes, started: float) -> None:
-        self._running -= 1
-        self._counts.intervals.append((started, time.monotonic()))
-        answer(reply)
+    def _end(self, done: asyncio.Future[bytes], reply: bytes, started: float) -> None:
+        self.running -= 1
+        self.counts.intervals.append((started, self._loop.time()))
+        if not done.done():
+            done.set_result(reply)
         self._start()
 
 
 def decode_s(body: bytes, seed: int) -> float:
-    """Seconds that the reply to a request takes, without any scale."""
+    """Seconds that the reply to a request takes to decode."""
     return MEDIAN_S * len(asked_about(body)) / USUAL * Random(seed).lognormvariate(0.0, SIGMA)
 
 
@@ -150,25 +143,6 @@ def _improved(seed: int) -> Iterator[bool]:
         yield rng.random() < IMPROVED
 
 
-async def _serve(endpoints: int, slots: int, cache_blocks: int, scale: float) -> None:
-    await serve([Engine(slots, cache_blocks, scale).handle for _ in range(endpoints)])
-
-
 def busy(intervals: list[tuple[float, float]], start: float, end: float) -> float:
     """Slot-seconds that `intervals` have between `start` and `end`."""
     return sum(max(0.0, min(end, last) - max(start, first)) for first, last in intervals)
-
-
-def main() -> None:
-    """Reads the options and serves."""
-    parser = argparse.ArgumentParser(prog="benchmarks.engine", description=__doc__)
-    parser.add_argument("--endpoints", type=int, default=4)
-    parser.add_argument("--slots", type=int, default=16)
-    parser.add_argument("--cache-blocks", type=int, default=8192)
-    parser.add_argument("--scale", type=float, default=0.05)
-    given = parser.parse_args()
-    uvloop.run(_serve(given.endpoints, given.slots, given.cache_blocks, given.scale))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,7 @@
 
 evolgraph as it is, beside the same run with round-robin in the place of affinity, with the original's order of prompts,
 with a barrier before each round as the original has, and with all three. All make the same requests, which cost the
-same to decode and are answered with the same verdicts.
+same to decode and are answered with the same verdicts. Time is virtual, so no figure depends on the machine.
 """
 
 import tempfile
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .data import write_varied
 from .engine import busy
-from .processes import engines, measured, server_stats
+from .processes import measured
 from .regimes import VARIANTS
 
 _LAST: Final = 0.05
@@ -22,7 +22,7 @@ _LAST: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is evolved, and on what. Times are scaled by `scale`; all figures are told without it."""
+    """What is evolved, and on what."""
 
     samples: int = 600
     rounds: int = 3
@@ -30,7 +30,6 @@ class Plan:
     slots: int = 16
     cache_blocks: int = 8192
     concurrency: int = 128
-    scale: float = 0.05
     variants: tuple[str, ...] = VARIANTS
 
 
@@ -44,22 +43,17 @@ def compare(plan: Plan) -> dict[str, Any]:
 
 
 def _measured(plan: Plan, variant: str, seeds: Path, store: Path) -> dict[str, Any]:
-    with engines(plan.endpoints, plan.slots, plan.cache_blocks, plan.scale) as urls:
-        ours = measured(
-            "benchmarks.regimes", url=",".join(urls), seeds=seeds, store=store, rounds=plan.rounds, scale=plan.scale,
-            samples=plan.samples, concurrency=plan.concurrency, variant=variant,
-        )  # fmt: skip
-        seen = [server_stats(url) for url in urls]
-    return _figures(plan, ours, seen)
-
-
-def _figures(plan: Plan, ours: Mapping[str, Any], seen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    ours = measured(
+        "benchmarks.regimes", variant=variant, seeds=seeds, store=store, samples=plan.samples, rounds=plan.rounds,
+        engines=plan.endpoints, slots=plan.slots, cache_blocks=plan.cache_blocks, concurrency=plan.concurrency,
+    )  # fmt: skip
+    seen = ours["engines"]
     intervals = [interval for one in seen for interval in one["intervals"]]
     began, settled = ours["began"], sorted(ours["settled"])
     end = settled[-1]
     tail = settled[-1 - round(len(settled) * _LAST)]
     slots = plan.endpoints * plan.slots
-    seconds = (end - began) / plan.scale
+    seconds = end - began
     return {
         "seconds": round(seconds, 1),
         "calls": ours["calls"],
@@ -68,9 +62,8 @@ def _figures(plan: Plan, ours: Mapping[str, Any], seen: Sequence[Mapping[str, An
         "endpoint_s_per_accepted": round(plan.endpoints * seconds / ours["accepted"], 3),
         "cache_hit_share": round(_total(seen, "cached_tokens") / _total(seen, "prompt_tokens"), 4),
         "busy_share": round(busy(intervals, began, end) / (slots * (end - began)), 4),
-        "tail_s": round((end - tail) / plan.scale, 1),
+        "tail_s": round(end - tail, 1),
         "tail_busy_share": round(busy(intervals, tail, end) / (slots * (end - tail)), 4),
-        "cpu_share": round(ours["cpu_s"] / ours["seconds"], 3),
     }
 
 
@@ -87,7 +80,6 @@ _ROWS: Final = (
     ("slots busy", "busy_share", "{:.1%}"),
     ("seconds of the last 5% of samples", "tail_s", "{:.0f}"),
     ("slots busy meanwhile", "tail_busy_share", "{:.1%}"),
-    ("evolgraph's share of a core", "cpu_share", "{:.2f}"),
 )
 
 
@@ -96,7 +88,7 @@ def shown(found: Mapping[str, Any]) -> str:
     variants = found["variants"]
     lines = [
         f"{found['samples']} samples x {found['rounds']} rounds, {found['endpoints']} endpoints of {found['slots']} "
-        f"slots, {found['cache_blocks']} cached blocks each; measured at {1 / found['scale']:g} times the speed",
+        f"slots, {found['cache_blocks']} cached blocks each, {found['concurrency']} samples in flight; virtual time",
         f"{'':36}" + "".join(f"{variant:>16}" for variant in variants),
         *(
             f"{title:36}" + "".join(f"{form.format(found[variant][name]):>16}" for variant in variants)

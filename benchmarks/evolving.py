@@ -7,6 +7,7 @@ goes. Neither is an option of the product.
 import asyncio
 import os
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,16 +36,14 @@ def silence() -> None:
     outcome.Progress.close_round = lambda *_: None  # type: ignore[method-assign]
 
 
-async def measure(
-    url: str, seeds: Path, store: Path, settings: Settings, out: Console | None, sampler: Sampler | None
-) -> dict[str, Any]:
+async def measure(given: Namespace, settings: Settings, out: Console | None, sampler: Sampler | None) -> dict[str, Any]:
     """Evolves all seeds, with the progress display on `out`; gives the figures."""
-    endpoint = Endpoint(url=url, model="mock", max_in_flight=settings.concurrency)
+    endpoint = Endpoint(url=given.url, model="mock", max_in_flight=settings.concurrency)
     freeze()
     used = Used()
     if sampler:
         sampler.start()
-    async with evolve(seeds, store=store, endpoints=[endpoint], settings=settings) as running:
+    async with evolve(given.seeds, store=given.store, endpoints=[endpoint], settings=settings) as running:
         display = asyncio.create_task(show_progress(running, out)) if out else None
         async for _ in running:
             pass
@@ -70,7 +69,7 @@ def main() -> None:
     with Path(os.devnull).open("w") as nowhere:
         out = None if given.silent else Console(file=nowhere, force_terminal=True)
         sampler = Sampler() if given.parts else None
-        found = uvloop.run(measure(given.url, given.seeds, given.store, settings, out, sampler))
+        found = uvloop.run(measure(given, settings, out, sampler))
     print(orjson.dumps(found | {"store_bytes": given.store.stat().st_size}).decode())
 
 

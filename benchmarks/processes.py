@@ -34,14 +34,6 @@ def mock(slots: int, latency_ms: float) -> Iterator[str]:
 
 
 @contextmanager
-def engines(endpoints: int, slots: int, cache_blocks: int, scale: float) -> Iterator[list[str]]:
-    """Mock engines for the block (see `engine`); gives their base URLs."""
-    words = command("benchmarks.engine", endpoints=endpoints, slots=slots, cache_blocks=cache_blocks, scale=scale)
-    with _serving(words) as told:
-        yield told["urls"]
-
-
-@contextmanager
 def embedded(*options: str) -> Iterator[str]:
     """The embedded model for the block, which remembers its replies; gives its base URL."""
     with _serving([sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options]) as told:

@@ -1,33 +1,38 @@
-"""`python -m benchmarks.regimes`: an evolution as users run it, or with one thing done as others do it.
+"""`python -m benchmarks.regimes`: an evolution on mock engines in virtual time, with one thing done as others do it.
 
-Prints one JSON object. What is done otherwise is put in the place of evolgraph's parts here; the product has no switch
-for it.
+Prints one JSON object. Requests are handed to the engines in this process, where evolgraph would post them; everything
+else runs as it does for users. What is done otherwise is put in the place of evolgraph's parts here; the product has
+no switch for it.
 """
 
 import asyncio
 import sys
-import time
+from argparse import ArgumentParser, Namespace
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
-import uvloop
 from evolgraph.agents.agent import Agent, Evolved, Prompter, View
 from evolgraph.agents.judge import Judge
 from evolgraph.agents.registry import directions
-from evolgraph.endpoints import pool, queues
+from evolgraph.endpoints import client, pool, queues
 from evolgraph.endpoints.chat import Model
-from evolgraph.endpoints.client import Endpoint
+from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.endpoints.lane import Lane
-from evolgraph.graph import evolve, run
+from evolgraph.endpoints.limits import Clock
+from evolgraph.endpoints.replies import read_completion
+from evolgraph.endpoints.transport import Attempt
+from evolgraph.graph import evolve, models, run
 from evolgraph.graph.settings import Settings
 
 from .caches import OriginalOrder
+from .engine import Engine
 from .evolving import KEPT, TARGET
-from .usage import Used, freeze, options
+from .usage import Used, freeze
+from .virtual import VirtualLoop
 
 VARIANTS: Final = ("ours", "round_robin", "original_order", "barrier", "all_three")
 
@@ -92,30 +97,54 @@ def use_barrier(samples: int) -> None:
     run.directions = lambda: {name: waiting(kind) for name, kind in directions().items()}
 
 
-async def measure(urls: list[str], seeds: Path, store: Path, settings: Settings) -> dict[str, Any]:
-    """Evolves all seeds; gives the figures and the moments at which it began and samples settled (monotonic s)."""
-    endpoints = [Endpoint(url=url, model="mock") for url in urls]
+def use_engines(urls: Mapping[str, Engine], loop: VirtualLoop) -> None:
+    """Has requests go to the engines, and their queues be looked at there."""
+
+    async def post(_: Any, endpoint: Endpoint, body: bytes) -> Attempt:
+        return Attempt(read_completion(await urls[endpoint.url].complete(body), 200))
+
+    async def metrics(endpoint: Endpoint, _: Any) -> str:
+        engine = urls[endpoint.url]
+        return f"vllm:num_requests_running {engine.running}\nvllm:num_requests_waiting {engine.waiting}\n"
+
+    async def probe(endpoint: Endpoint) -> Endpoint:
+        return endpoint
+
+    client.post = post  # type: ignore[assignment]
+    client.Clock = lambda: Clock(now=loop.time)  # type: ignore[misc,assignment]
+    queues.metrics = metrics
+    models.probe = probe
+
+
+async def measure(given: Namespace, settings: Settings) -> dict[str, Any]:
+    """Evolves all seeds; gives the figures, the moments at which samples settled, and what the engines did."""
+    loop = cast(VirtualLoop, asyncio.get_running_loop())
+    engines = {f"http://127.0.0.1:{port}/v1": Engine(given.slots, given.cache_blocks) for port in range(given.engines)}
+    use_engines(engines, loop)
+    endpoints = [Endpoint(url=url, model="mock") for url in engines]
     freeze()
-    used, began = Used(), time.monotonic()
+    used = Used()
     settled: list[float] = []
-    async with evolve(seeds, store=store, endpoints=endpoints, settings=settings) as running:
+    async with evolve(given.seeds, store=given.store, endpoints=endpoints, settings=settings) as running:
+        loop.is_waiting = lambda: running.writes_waiting > 0
+        began = loop.time()  # what comes before is told by the start-up scenario
         async for _ in running:
-            settled.append(time.monotonic())
+            settled.append(loop.time())
         summary = await running.summary()
     told = {name: getattr(summary, name) for name in KEPT}
-    return told | used.figures() | {"began": began, "settled": settled}
+    seen = [engine.counts for engine in engines.values()]
+    return told | used.figures() | {"began": began, "settled": settled, "engines": seen}
 
 
 def main() -> None:
     """Reads the options, measures and prints."""
-    parser = options("benchmarks.regimes", __doc__)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, required=True)
-    parser.add_argument("--samples", type=int, required=True, help="how many the seeds are")
-    parser.add_argument("--scale", type=float, required=True, help="of the mock's times")
+    parser = ArgumentParser(prog="benchmarks.regimes", description=__doc__)
     parser.add_argument("--variant", choices=VARIANTS, required=True)
+    for name in ("seeds", "store"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("samples", "rounds", "engines", "slots", "cache-blocks", "concurrency"):
+        parser.add_argument(f"--{name}", type=int, required=True)
     given = parser.parse_args()
-    queues.LOOK_EVERY_S = queues.LOOK_EVERY_S * given.scale  # type: ignore[misc]
     every, concurrency = given.variant == "all_three", given.concurrency
     if every or given.variant == "round_robin":
         pool.Group = RoundRobin  # type: ignore[misc]
@@ -125,7 +154,8 @@ def main() -> None:
     if every or given.variant == "original_order":
         use_original_order()
     settings = Settings(rounds=given.rounds, target=TARGET, patience=0, concurrency=concurrency)
-    found = uvloop.run(measure(given.url.split(","), given.seeds, given.store, settings))
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        found = runner.run(measure(given, settings))
     print(orjson.dumps(found).decode())
 
 

@@ -86,9 +86,12 @@ def evolved(place: int, level: int, box: Iterable[float] = BOX) -> dict[str, Any
     It cites `box`.
     """
     topic, answer = _TOPICS[(place + 4 * level) % len(_TOPICS)]
-    box = ", ".join(f"{edge:.4f}" for edge in box)
+    edges = ", ".join(f"{edge:.4f}" for edge in box)
     steps = [
-        ("Grounding_1(region)->bbx_1", f"The region in question lies at [{box}] and is partly covered by a neighbour."),
+        (
+            "Grounding_1(region)->bbx_1",
+            f"The region in question lies at [{edges}] and is partly covered by a neighbour.",
+        ),
         ("Referring_1(bbx_1)->tgt_1", "Looking closely, its outline, colour and texture stand apart from the rest."),
         (f"Calculate_1({level}+{place})->res_1", f"Counting both sides gives {level} + {place} = {level + place}."),
     ]
@@ -96,7 +99,7 @@ def evolved(place: int, level: int, box: Iterable[float] = BOX) -> dict[str, Any
         "objects": ["region", f"part {place + 1}"],
         "skills": ["Grounding", "Referencing", "Calculating"],
         "form": _FORMS[(place + level) % len(_FORMS)],
-        "question": f"At detail level {level}, {topic}, and how does the region at [{box}] help to tell?",
+        "question": f"At detail level {level}, {topic}, and how does the region at [{edges}] help to tell?",
         "steps": [{"manipulation": manipulation, "description": description} for manipulation, description in steps],
         "answer": f"{answer}, as the marked region shows after {level} looks.",
         "proposed_boxes": [],

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -38,8 +38,8 @@ class Sampler:
     """Looks from `start` to `stop`; belongs to the main thread."""
 
     def __init__(self) -> None:
-        self._parts: Counter[str] = Counter()
-        self._places: Counter[str] = Counter()
+        self._parts = defaultdict[str, float](float)
+        self._places = defaultdict[str, float](float)
         self._known: dict[str, str] = {}
         self._last = 0.0
 
@@ -52,7 +52,7 @@ class Sampler:
     def stop(self) -> dict[str, Any]:
         """Ends; gives CPU seconds of the main thread by `parts` and by `places`, and those of other `threads`."""
         signal.setitimer(signal.ITIMER_PROF, 0)
-        places = dict(self._places.most_common(_MOST_PLACES))
+        places = dict(sorted(self._places.items(), key=lambda item: -item[1])[:_MOST_PLACES])
         return {"parts": dict(self._parts), "places": places, "threads": threads()}
 
     def _look(self, _: int, frame: FrameType | None) -> None:

@@ -12,7 +12,6 @@ from .bodies import bodies
 from .data import write_seeds
 from .processes import measured, mock, server_stats
 
-
 ENOUGH: Final = 0.9
 """The share of the capacity that the bare loop has to reach; where it does not, the machine was busy otherwise."""
 
