@@ -66,8 +66,9 @@ def blocks(messages: list[dict[str, Any]]) -> tuple[list[int], int]:
 def _pieces(messages: list[dict[str, Any]]) -> Iterator[bytes]:
     for turn in messages:
         yield b"<|%s|>" % turn["role"].encode()
-        parts = turn["content"]
-        for part in [{"type": "text", "text": parts}] if isinstance(parts, str) else parts:
+        content = turn["content"]
+        parts: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        for part in parts:
             if part["type"] == "text":
                 yield part["text"].encode()
             else:
