@@ -8,10 +8,16 @@ import click
 import orjson
 
 from . import caches as cache_scenario
+from . import engines as engine_scenario
 from . import judging as judging_scenario
 from . import lanes as lane_scenario
+from . import memory as memory_scenario
 from . import mix as mixing
+from . import parts as part_scenario
+from . import size as size_scenario
 from . import soak as soaking
+from . import startup as start_scenario
+from . import suite
 from .kills import Plan, kills, shown
 from .resume import resume
 from .throughput import Workload, table, throughput
@@ -23,11 +29,18 @@ _LANES = lane_scenario.Plan()
 _SOAK = soaking.Soak()
 _TRIAL = judging_scenario.Trial()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
+_ENGINES = engine_scenario.Plan()
+_PARTS = part_scenario.Plan()
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@click.group()
-def benchmarks() -> None:
-    """Measure evolgraph on this machine."""
+@click.group(invoke_without_command=True)
+@click.option("--full", is_flag=True, help="In the size that the project's figures are of: an hour or more.")
+@click.pass_context
+def benchmarks(ctx: click.Context, full: bool) -> None:
+    """Measure evolgraph on this machine: without a command, all that needs nothing else."""
+    if ctx.invoked_subcommand is None:
+        click.echo(suite.run(full).read_text())
 
 
 @benchmarks.command("throughput")
@@ -130,6 +143,61 @@ def _caches(as_json: bool, **options: Any) -> None:
     """Image and prefix cache hits of a vLLM, in evolgraph's order of prompts and in the original's."""
     found = asyncio.run(cache_scenario.caches(cache_scenario.Scenario(**options)))
     click.echo(orjson.dumps(found).decode() if as_json else cache_scenario.shown(found))
+
+
+@benchmarks.command("engines")
+@click.option("--samples", default=_ENGINES.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_ENGINES.rounds, show_default=True, type=click.IntRange(1, 7))
+@click.option("--endpoints", default=_ENGINES.endpoints, show_default=True, type=click.IntRange(1))
+@click.option("--slots", default=_ENGINES.slots, show_default=True, type=click.IntRange(1))
+@click.option("--cache-blocks", default=_ENGINES.cache_blocks, show_default=True, type=click.IntRange(1))
+@click.option("--concurrency", default=_ENGINES.concurrency, show_default=True, type=click.IntRange(1))
+@click.option("--variant", "variants", default=_ENGINES.variants, multiple=True, help="Only this one; repeatable.")
+@_AS_JSON
+def _engines(as_json: bool, **options: Any) -> None:
+    """What GPUs are used for, on mock engines in virtual time, beside runs that do one thing as others do it."""
+    found = engine_scenario.compare(engine_scenario.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else engine_scenario.shown(found))
+
+
+@benchmarks.command("parts")
+@click.option("--samples", default=_PARTS.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_PARTS.rounds, show_default=True, type=click.IntRange(1, 7))
+@click.option("--pairs", default=_PARTS.pairs, show_default=True, type=click.IntRange(1), help="Runs on and off.")
+@_AS_JSON
+def _parts(as_json: bool, **options: Any) -> None:
+    """CPU a call by parts of the program, and what progress and traces cost."""
+    found = part_scenario.parts(part_scenario.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else part_scenario.shown(found))
+
+
+@benchmarks.command("memory")
+@click.option("--samples", default=(1_000, 10_000), show_default=True, multiple=True, type=click.IntRange(1))
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop each run then.")
+@_AS_JSON
+def _memory(as_json: bool, samples: tuple[int, ...], seconds: float | None) -> None:
+    """Peak memory against the number of drawn samples, one round each."""
+    found = memory_scenario.memory(samples, seconds)
+    click.echo(orjson.dumps(found).decode() if as_json else memory_scenario.shown(found))
+
+
+@benchmarks.command("startup")
+@click.option("--times", default=20, show_default=True, type=click.IntRange(1))
+@_AS_JSON
+def _startup(as_json: bool, times: int) -> None:
+    """Seconds of `evolgraph --help` and of a run of ten samples."""
+    found = start_scenario.startup(times)
+    click.echo(orjson.dumps(found).decode() if as_json else start_scenario.shown(found))
+
+
+@benchmarks.command("size")
+@click.option("--samples", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 7))
+@_AS_JSON
+def _size(as_json: bool, samples: int, rounds: int) -> None:
+    """Bytes of store a sample-round, by table, column and page."""
+    found = size_scenario.size(samples, rounds)
+    click.echo(orjson.dumps(found).decode() if as_json else size_scenario.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

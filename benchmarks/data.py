@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ _QUESTIONS: Final = (
     ("Where is the largest object?", "The largest object is on the left side.", "Grounding"),
     ("Is there any writing to be seen?", "Yes, there is a short word on a sign.", "OCR"),
 )
+_MORE: Final = ("Which season does the light suggest?", "The long shadows suggest late autumn.", "Knowledge")
 _CAPTION: Final = (
     "A wide view of a place with several objects at different distances. Some of them overlap, a sign with a short "
     "word hangs on the left, and the light falls from the upper right."
@@ -32,23 +33,40 @@ def write_seeds(folder: Path, samples: int, seed: int = 0) -> Path:
     for number, picture in enumerate(_pictures(min(IMAGES, samples), seed)):
         (folder / f"images/{number}.jpg").write_bytes(picture)
     path = folder / "seeds.json"
-    path.write_bytes(orjson.dumps([_row(number) for number in range(samples)], option=orjson.OPT_INDENT_2))
+    rows = [_row(number, f"images/{number % IMAGES}.jpg", _QUESTIONS[: 2 + number % 2]) for number in range(samples)]
+    path.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
     return path
 
 
-def _row(number: int) -> dict[str, Any]:
+def write_varied(folder: Path, samples: int) -> Path:
+    """Writes `samples` seeds with 1 to 4 questions each and an image of their own, which is small; gives the file."""
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for number in range(samples):
+        stream = io.BytesIO()
+        colour = (number % 256, number // 256 % 256, number // 65536)
+        Image.new("RGB", (32, 32), colour).save(stream, "PNG")
+        (folder / f"images/{number}.png").write_bytes(stream.getvalue())
+        asked = random.Random(f"varied {number}").randint(1, 4)
+        rows.append(_row(number, f"images/{number}.png", [*_QUESTIONS, _MORE][:asked]))
+    path = folder / "seeds.json"
+    path.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    return path
+
+
+def _row(number: int, image: str, questions: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
     rng = random.Random(number)
     boxes = [BOX, *(_box(rng) for _ in range(4))]
     return {
         "id": f"sample-{number:06d}",
-        "image": f"images/{number % IMAGES}.jpg",
+        "image": image,
         "topic_name": ["place"],
         "caption": [{"from": "human", "value": "<image>\nDescribe the image."}, {"from": "gpt", "value": _CAPTION}],
         "det": [{"label": f"object {i}", "bbox": box, "confidence": 1.0} for i, box in enumerate(boxes)],
         "conversations_v0": [
             {"image_position": "single", "objects": ["place"], "skills": [f"{skill} Ability"], "format": "Norm",
              "question": question, "steps": [], "answer": answer}
-            for question, answer, skill in _QUESTIONS[: 2 + number % 2]
+            for question, answer, skill in questions
         ],
     }  # fmt: skip
 

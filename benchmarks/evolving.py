@@ -1,8 +1,13 @@
-"""`python -m benchmarks.evolving`: an evolution as users run it, with everything on. Prints one JSON object."""
+"""`python -m benchmarks.evolving`: an evolution as users run it, with everything on. Prints one JSON object.
+
+With `--silent` it shows no progress and keeps no traces (spans and messages), with `--parts` it tells where its CPU
+goes. Neither is an option of the product.
+"""
 
 import asyncio
 import os
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +15,12 @@ import orjson
 import uvloop
 from evolgraph.cli.display import show_progress
 from evolgraph.endpoints.client import Endpoint
-from evolgraph.graph import evolve
+from evolgraph.graph import evolve, machine, outcome, run, state
 from evolgraph.graph.settings import Settings
+from evolgraph.store import ledger
 from rich.console import Console
 
+from .sampling import Sampler
 from .usage import Used, freeze, options
 
 TARGET: Final = 10.0
@@ -21,18 +28,30 @@ TARGET: Final = 10.0
 KEPT: Final = ("calls", "exhausted", "failed", "accepted", "rejected")
 
 
-async def measure(url: str, seeds: Path, store: Path, settings: Settings, out: Console) -> dict[str, Any]:
+def silence() -> None:
+    """Takes traces and the counting of rounds out of the product."""
+    machine.span = lambda *_, **__: {}
+    run.rows = lambda thread, values: state.rows(thread, {**values, "spans": []})
+    ledger.dismantled = lambda _: ([], {})
+    outcome.Progress.close_round = lambda *_: None  # type: ignore[method-assign]
+
+
+async def measure(given: Namespace, settings: Settings, out: Console | None, sampler: Sampler | None) -> dict[str, Any]:
     """Evolves all seeds, with the progress display on `out`; gives the figures."""
-    endpoint = Endpoint(url=url, model="mock", max_in_flight=settings.concurrency)
+    endpoint = Endpoint(url=given.url, model="mock", max_in_flight=settings.concurrency)
     freeze()
     used = Used()
-    async with evolve(seeds, store=store, endpoints=[endpoint], settings=settings) as run:
-        display = asyncio.create_task(show_progress(run, out))
-        async for _ in run:
+    if sampler:
+        sampler.start()
+    async with evolve(given.seeds, store=given.store, endpoints=[endpoint], settings=settings) as running:
+        display = asyncio.create_task(show_progress(running, out)) if out else None
+        async for _ in running:
             pass
-        display.cancel()
-        summary = await run.summary()
-    return {name: getattr(summary, name) for name in KEPT} | used.figures()
+        if display:
+            display.cancel()
+        summary = await running.summary()
+        looked = sampler.stop() if sampler else {}  # while its threads still run
+    return {name: getattr(summary, name) for name in KEPT} | used.figures() | looked
 
 
 def main() -> None:
@@ -41,11 +60,16 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--seconds", type=float, help="stop then")
+    parser.add_argument("--silent", action="store_true", help="without progress and traces")
+    parser.add_argument("--parts", action="store_true", help="tell where the CPU goes")
     given = parser.parse_args()
+    if given.silent:
+        silence()
     settings = Settings(rounds=given.rounds, target=TARGET, concurrency=given.concurrency, budget_seconds=given.seconds)
     with Path(os.devnull).open("w") as nowhere:
-        out = Console(file=nowhere, force_terminal=True)
-        found = uvloop.run(measure(given.url, given.seeds, given.store, settings, out))
+        out = None if given.silent else Console(file=nowhere, force_terminal=True)
+        sampler = Sampler() if given.parts else None
+        found = uvloop.run(measure(given, settings, out, sampler))
     print(orjson.dumps(found | {"store_bytes": given.store.stat().st_size}).decode())
 
 

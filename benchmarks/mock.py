@@ -8,16 +8,14 @@ JSON object with the base URL; the process exits when its standard input closes.
 import argparse
 import asyncio
 import heapq
-import os
 import sys
-import threading
 import time
 
 import orjson
 import uvloop
-from aiohttp import web
 
 from .replies import completion
+from .serving import MODELS, Answer, serve
 from .usage import cpu_seconds
 
 
@@ -40,36 +38,32 @@ class Mock:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._loop = asyncio.get_running_loop()
         self.calls = 0
         self.in_flight = 0
         self.most_in_flight = 0
         self.received = 0
         self._cpu = cpu_seconds()
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Any request: completions, the model list, health, counters."""
-        if request.path == "/v1/chat/completions":
-            return _json(await self._complete(request))
-        if request.path == "/v1/models":
-            return _json(orjson.dumps({"object": "list", "data": [{"id": "mock", "object": "model"}]}))
-        if request.path == "/stats":
-            return _json(orjson.dumps(self.stats()))
-        return web.Response(status=200 if request.path == "/health" else 404)
+    def handle(self, path: bytes, body: bytes, answer: Answer) -> None:
+        """Any request: completions, the model list, counters; others are answered with nothing."""
+        if path == b"/v1/chat/completions":
+            self._complete(body, answer)
+        elif path == b"/v1/models":
+            answer(MODELS)
+        else:
+            answer(orjson.dumps(self.stats()) if path.startswith(b"/stats") else b"")
 
-    async def _complete(self, request: web.BaseRequest) -> bytes:
+    def _complete(self, body: bytes, answer: Answer) -> None:
+        self.calls += 1
+        self.received += len(body)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            body = await request.read()
-            self.calls += 1
-            self.received += len(body)
-            wait = self._slots.take(time.monotonic())
-            reply = completion(body, self.calls)
-            del body
-            await asyncio.sleep(wait)
-            return reply
-        finally:
-            self.in_flight -= 1
+        self._loop.call_later(self._slots.take(time.monotonic()), self._done, answer, completion(body, self.calls))
+
+    def _done(self, answer: Answer, reply: bytes) -> None:
+        self.in_flight -= 1
+        answer(reply)
 
     def stats(self) -> dict[str, float]:
         """Calls seen, the most at once, bytes received and CPU seconds used, all since the start."""
@@ -81,27 +75,8 @@ class Mock:
         }
 
 
-def _json(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json")
-
-
-async def serve(slots: int, latency_ms: float) -> None:
-    """Serves on a free loopback port until standard input closes."""
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    runner = web.ServerRunner(web.Server(Mock(Slots(slots, latency_ms / 1000)).handle))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-    await site.start()
-    print(orjson.dumps({"url": f"http://127.0.0.1:{runner.addresses[0][1]}/v1"}).decode(), flush=True)
-    threading.Thread(target=_watch_stdin, args=(loop, stopped), daemon=True).start()
-    await stopped.wait()
-    await runner.cleanup()
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
-    while os.read(0, 4096):
-        pass
-    loop.call_soon_threadsafe(stopped.set)
+async def _serve(slots: int, latency_ms: float) -> None:
+    await serve([Mock(Slots(slots, latency_ms / 1000)).handle])
 
 
 def main() -> None:
@@ -110,7 +85,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=128)
     parser.add_argument("--latency-ms", type=float, default=200.0)
     given = parser.parse_args()
-    uvloop.run(serve(given.slots, given.latency_ms))
+    uvloop.run(_serve(given.slots, given.latency_ms))
 
 
 if __name__ == "__main__":

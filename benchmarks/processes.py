@@ -4,7 +4,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,25 +15,29 @@ _ANSWER_S: Final = 30.0
 
 
 @contextmanager
-def _serving(words: list[str]) -> Iterator[str]:
-    """A server that tells its URL on its first line and exits when its standard input closes."""
+def _serving(words: list[str]) -> Iterator[dict[str, Any]]:
+    """A server that tells its URL on its first line and exits when its standard input closes; gives that line."""
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin and process.stdout
         try:
-            yield orjson.loads(process.stdout.readline())["url"]
+            yield orjson.loads(process.stdout.readline())
         finally:
             process.stdin.close()
             process.wait(_ANSWER_S)
 
 
-def mock(slots: int, latency_ms: float) -> AbstractContextManager[str]:
+@contextmanager
+def mock(slots: int, latency_ms: float) -> Iterator[str]:
     """A mock endpoint for the block; gives its base URL."""
-    return _serving(command("benchmarks.mock", slots=slots, latency_ms=latency_ms))
+    with _serving(command("benchmarks.mock", slots=slots, latency_ms=latency_ms)) as told:
+        yield told["url"]
 
 
-def embedded(*options: str) -> AbstractContextManager[str]:
+@contextmanager
+def embedded(*options: str) -> Iterator[str]:
     """The embedded model for the block, which remembers its replies; gives its base URL."""
-    return _serving([sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options])
+    with _serving([sys.executable, "-m", "benchmarks.remembering", "--exit-with-stdin", *options]) as told:
+        yield told["url"]
 
 
 def server_stats(url: str) -> dict[str, Any]:
@@ -42,9 +46,9 @@ def server_stats(url: str) -> dict[str, Any]:
         return orjson.loads(response.read())
 
 
-def measured(module: str, **options: Any) -> dict[str, Any]:
-    """Runs `module` with `options` to its end; gives the JSON object it prints. Raises CalledProcessError."""
-    done = subprocess.run(command(module, **options), cwd=ROOT, stdout=subprocess.PIPE, check=True)
+def measured(module: str, *flags: str, **options: Any) -> dict[str, Any]:
+    """Runs `module` to its end; gives the JSON object it prints. Raises CalledProcessError."""
+    done = subprocess.run([*command(module, **options), *flags], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return orjson.loads(done.stdout)
 
 

@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 GRACE_S: Final = 8.0
 """Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
 Graph = CompiledStateGraph[State, None, State, State]
-Waiting = asyncio.Queue[tuple[int, Sample] | None]
+_AFTER_ALL: Final = 1
+Waiting = asyncio.PriorityQueue[tuple[int, int, Sample | None]]
+"""Samples by their rank, lowest first, and their position; None, behind all of them, ends a worker."""
 
 
 class Evolution:
@@ -244,7 +246,8 @@ class Evolution:
 
     async def _run(self) -> None:
         """Feeds the samples to as many workers as may be in flight; the end of the stream closes the outcomes."""
-        waiting: Waiting = asyncio.Queue(maxsize=READ_AHEAD)
+        # Of the samples that wait the longest goes first: when the stream ends, short ones are left, not stragglers.
+        waiting: Waiting = asyncio.PriorityQueue(maxsize=max(READ_AHEAD, self.settings.concurrency))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(self.settings.concurrency):
@@ -267,11 +270,11 @@ class Evolution:
                 if isinstance(row, Sample):
                     self.progress.seen += 1
                     if not self._is_settled(row):
-                        await waiting.put((position, row))
+                        await waiting.put((-len(row.qas), position, row))
         else:
             self.progress.read_all = True
-        for _ in range(self.settings.concurrency):
-            await waiting.put(None)
+        for number in range(self.settings.concurrency):
+            await waiting.put((_AFTER_ALL, number, None))
 
     def _is_settled(self, sample: Sample) -> bool:
         known = self._standing.digests.get(sample.id)
@@ -287,9 +290,12 @@ class Evolution:
         return bool(status)
 
     async def _work(self, waiting: Waiting) -> None:
-        while (item := await waiting.get()) is not None:
+        while True:
+            _, position, sample = await waiting.get()
+            if sample is None:
+                return
             try:
-                outcome = await self._evolve_one(*item)
+                outcome = await self._evolve_one(position, sample)
             except Stopped:
                 continue  # what waits is taken and left, so that whoever hands out samples is never stuck
             self.progress.settled[outcome.status] += 1

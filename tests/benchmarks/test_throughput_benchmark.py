@@ -10,7 +10,7 @@ import pytest
 from evolgraph.benchmarks.throughput import table
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = {"samples": 20, "rounds": 3, "latency_ms": 10.0, "slots": 8}
+SIZE = {"samples": 20, "rounds": 3, "latency_ms": 10.0, "slots": 8, "pairs": 1}
 CALLS = 20 * 3 * 2
 
 
@@ -28,6 +28,7 @@ def test_every_call_is_counted_on_both_sides(found: dict[str, Any]):
     assert SIZE.items() <= found.items()
     assert found["capacity"] == 800
     assert len(found["runs"]) == 1
+    assert found["discarded"] == (found["bare_efficiency"] < 0.9)
     for side in ("", "bare_"):
         assert found[f"{side}calls"] == found[f"{side}mock_calls"] == CALLS
         assert 1 <= found[f"{side}mock_most_in_flight"] <= 16

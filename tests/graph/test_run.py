@@ -20,6 +20,7 @@ from evolgraph.errors import EvolgraphError
 from evolgraph.graph import Outcome, Settings, evolve
 from evolgraph.graph.identity import RunError
 from evolgraph.samples.formats.reader import read
+from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import Sample
 
 from ..conftest import SEEDS
@@ -359,3 +360,21 @@ async def test_what_is_wrong_is_found_before_the_store_is_claimed(tmp_path: Path
         with pytest.raises(EvolgraphError, match=told):
             await start(tmp_path / "run.db", **{"endpoints": endpoints, **changes})
     assert (await start(tmp_path / "run.db", endpoints=endpoints, rounds=1)).summary.pending == 0
+
+
+async def test_of_the_samples_that_wait_the_one_with_most_questions_goes_first(
+    tmp_path: Path, endpoints: list[Endpoint]
+):
+    (sample, *_) = (row for row in read(SEEDS, ImageRoot(SEEDS.parent)) if isinstance(row, Sample))
+    (qa, *_) = sample.qas
+    asked = [1, 1, 3, 2, 3, 1, 2]
+    seeds = [
+        sample.model_copy(
+            update={"id": f"s{place}", "qas": tuple(qa.model_copy(update={"id": f"q{n}"}) for n in range(count))}
+        )
+        for place, count in enumerate(asked)
+    ]
+
+    ran = await start(tmp_path / "a.db", seeds, images=SEEDS.parent, endpoints=endpoints, concurrency=1, rounds=1)
+
+    assert [outcome.id for outcome in ran.outcomes] == ["s2", "s4", "s3", "s6", "s0", "s1", "s5"]
