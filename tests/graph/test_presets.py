@@ -23,7 +23,7 @@ async def test_the_papers_judge_sees_only_texts_and_rejected_questions_leave(tmp
     await run(store, Settings(rounds=3, limit=4, **PRESETS["paper"]))
     with reading(store) as db:
         sent = [orjson.loads(row[0]) for row in db.execute("SELECT messages FROM calls WHERE agent = 'judge'")]
-        flags = {row for row in db.execute("SELECT grounded, correct, needs_image, score_before FROM verdicts")}
+        flags = set(db.execute("SELECT grounded, correct, needs_image, score_before FROM verdicts"))
         heads = {
             sample: {head["qa"]["id"] for head in orjson.loads(text)}
             for sample, text in db.execute("SELECT sample, heads FROM settled")
