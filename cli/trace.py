@@ -21,6 +21,7 @@ from ..store import traces
 from ..store.check import Problem, examine
 from ..store.connections import reading
 from ..store.lineage import Decision, Generation, Verdict
+from .otel import otel
 
 _STORE = click.argument("store", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -35,6 +36,9 @@ class TraceError(EvolgraphError):
 @click.group()
 def trace() -> None:
     """Look into what the agents did and why."""
+
+
+trace.add_command(otel)
 
 
 def chosen_run(store: Path) -> str:
