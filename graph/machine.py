@@ -4,7 +4,8 @@ A round is two supersteps, since each costs CPU: the agent's, and the judge's, w
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,12 +14,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from ..agents.agent import Agent, Evolved, Failure, View
+from ..agents.agent import Agent, Evolved, Failure, Prompter, View
 from ..agents.judge import Judge
+from ..agents.registry import directions, screens
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
 from ..endpoints.errors import PASSING
 from ..errors import EvolgraphError
+from ..prompts.library import Library
 from .policies.policy import Decision, Policy
+from .policies.uniform import Uniform
 from .rounds import (
     Ruling,
     Screened,
@@ -234,3 +238,14 @@ def build_graph(
     graph.add_node("judge", rule)
     graph.add_edge(START, "route")
     return graph.compile(checkpointer=checkpointer)
+
+
+@asynccontextmanager
+async def graph() -> AsyncIterator[CompiledStateGraph[State, None, State, State]]:
+    """The graph with its default parts, as LangGraph Studio opens it (langgraph.json); see studio.py for the model."""
+    from .studio import model  # here, since only this graph needs the call path
+
+    async with model() as asked:
+        prompter = Prompter(Library())
+        agents = {name: agent(asked, prompter) for name, agent in directions().items()}
+        yield build_graph(agents, Judge(asked, prompter), Uniform(), screens=screens())
