@@ -3,6 +3,8 @@
 A round is two supersteps, since each costs CPU: the agent's, and the judge's, which screens before and routes after.
 """
 
+import asyncio
+import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ from ..agents.agent import Agent, Evolved, Failure, Prompter, View
 from ..agents.judge import Judge
 from ..agents.registry import directions, screens
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
+from ..endpoints.client import Model
 from ..endpoints.errors import PASSING
 from ..errors import EvolgraphError
 from ..prompts.library import Library
@@ -243,9 +246,13 @@ def build_graph(
 @asynccontextmanager
 async def graph() -> AsyncIterator[CompiledStateGraph[State, None, State, State]]:
     """The graph with its default parts, as LangGraph Studio opens it (langgraph.json); see studio.py for the model."""
-    from .studio import model  # here, since only this graph needs the call path
+    # Studio's server takes nothing that blocks its loop, and imports and prompt texts are read from the disk.
+    studio = await asyncio.to_thread(importlib.import_module, ".studio", __package__)
+    async with studio.model() as asked:
+        yield await asyncio.to_thread(_default, asked)
 
-    async with model() as asked:
-        prompter = Prompter(Library())
-        agents = {name: agent(asked, prompter) for name, agent in directions().items()}
-        yield build_graph(agents, Judge(asked, prompter), Uniform(), screens=screens())
+
+def _default(model: Model) -> CompiledStateGraph[State, None, State, State]:
+    prompter = Prompter(Library())
+    agents = {name: agent(model, prompter) for name, agent in directions().items()}
+    return build_graph(agents, Judge(model, prompter), Uniform(), screens=screens())
