@@ -21,6 +21,7 @@ from ..store import traces
 from ..store.check import Problem, examine
 from ..store.connections import reading
 from ..store.lineage import Decision, Generation, Verdict
+from .datasette import datasette
 from .fork import fork
 from .otel import otel
 
@@ -39,6 +40,7 @@ def trace() -> None:
     """Look into what the agents did and why."""
 
 
+trace.add_command(datasette)
 trace.add_command(fork)
 trace.add_command(otel)
 
