@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from ..agents.agent import Prompter
-from ..agents.judge import Judge
+from ..agents.judge import Judge, TextJudge
 from ..agents.registry import directions, screens
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
@@ -29,7 +29,7 @@ from .outcome import Outcome, outcome_of
 from .policies.policy import Context, Decision, Policy
 from .policies.registry import load_policy
 from .settings import Settings
-from .state import Rows, State, changed, rows
+from .state import OUTBOX, Rows, State, changed, rows
 
 _OF_A_ROUND: Final = {
     "decision": None, "candidates": [], "failure": None, "verdicts": [], "generations": [], "reward": None,
@@ -126,11 +126,12 @@ async def _run(
     forked = {"sample": turn.sample, "round": turn.round, "direction": turn.direction}
     row = {"id": run, "created_ns": time.time_ns(), "fingerprint": identity | {"fork": forked}, "seed": parent.seed}
     before = await store.read(lambda db: history_of(db, parent.id, turn.sample, turn.round, run))
-    saver = Saver(store, _first_with({"runs": [row | {"parent": parent.id}], **before}), keep="all")
+    saver = Saver(store, _first_with({"runs": [row | {"parent": parent.id}], **before}), keep="all", passing=OUTBOX)
     ledger, prompter = Ledger(store, run), Prompter(library)
     async with Client(served, root, ledger, run_seed=settings.seed) as client:
         made = {name: agent(client, prompter) for name, agent in agents.items()}
-        graph = build_graph(made, Judge(client, prompter), policy, settings, screens=screens(), checkpointer=saver)
+        judge = (TextJudge if settings.judge == "text" else Judge)(client, prompter, seed=settings.seed)
+        graph = build_graph(made, judge, policy, settings, screens=screens(), checkpointer=saver)
         config: Any = {
             "configurable": {"thread_id": f"{run}/{turn.sample}"},
             "recursion_limit": 2 * settings.rounds + 4,
