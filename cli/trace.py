@@ -21,6 +21,9 @@ from ..store import traces
 from ..store.check import Problem, examine
 from ..store.connections import reading
 from ..store.lineage import Decision, Generation, Verdict
+from .datasette import datasette
+from .fork import fork
+from .otel import otel
 
 _STORE = click.argument("store", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -37,13 +40,18 @@ def trace() -> None:
     """Look into what the agents did and why."""
 
 
+trace.add_command(datasette)
+trace.add_command(fork)
+trace.add_command(otel)
+
+
 def chosen_run(store: Path) -> str:
-    """The id of the store's newest run. Raises TraceError when it holds none."""
+    """The id of the store's newest run that is no fork. Raises TraceError when it holds none."""
     with reading(store) as db:
         found = traces.runs(db)
     if not found:
         raise TraceError("the store holds no run", where=str(store))
-    return found[0].id
+    return next(run.id for run in found if run.parent is None)
 
 
 @trace.command()

@@ -3,8 +3,11 @@
 A round is two supersteps, since each costs CPU: the agent's, and the judge's, which screens before and routes after.
 """
 
+import asyncio
+import importlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,13 +16,17 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from ..agents.agent import Agent, Evolved, Failure, View
+from ..agents.agent import Agent, Evolved, Failure, Prompter, View
 from ..agents.blind import Blind
 from ..agents.judge import Judge
+from ..agents.registry import directions, screens
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
+from ..endpoints.client import Model
 from ..endpoints.errors import PASSING
 from ..errors import EvolgraphError
+from ..prompts.library import Library
 from .policies.policy import Decision, Policy
+from .policies.uniform import Uniform
 from .rounds import (
     Ruling,
     Screened,
@@ -245,3 +252,18 @@ def build_graph(
     graph.add_node("judge", rule)
     graph.add_edge(START, "route")
     return graph.compile(checkpointer=checkpointer)
+
+
+@asynccontextmanager
+async def graph() -> AsyncIterator[CompiledStateGraph[State, None, State, State]]:
+    """The graph with its default parts, as LangGraph Studio opens it (langgraph.json); see studio.py for the model."""
+    # Studio's server takes nothing that blocks its loop, and imports and prompt texts are read from the disk.
+    studio = await asyncio.to_thread(importlib.import_module, ".studio", __package__)
+    async with studio.model() as asked:
+        yield await asyncio.to_thread(_default, asked)
+
+
+def _default(model: Model) -> CompiledStateGraph[State, None, State, State]:
+    prompter = Prompter(Library())
+    agents = {name: agent(model, prompter) for name, agent in directions().items()}
+    return build_graph(agents, Judge(model, prompter), Uniform(), screens=screens())

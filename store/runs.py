@@ -6,12 +6,17 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from .rows import snapshot
 from .store import Store
 from .writer import json_text
+
+_HISTORY: Final = {"samples": "id = ? AND ? > 0"} | dict.fromkeys(
+    ("generations", "decisions", "verdicts", "rewards", "spans", "calls"), "sample = ? AND round < ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,43 @@ class Standing:
 
 
 def newest_run(db: sqlite3.Connection) -> Run | None:
-    """The run that was made last, or None in an empty store."""
-    row = db.execute("SELECT id, fingerprint, seed FROM runs ORDER BY created_ns DESC, rowid DESC LIMIT 1").fetchone()
+    """The run that was made last and is no fork, or None in an empty store."""
+    newest = "SELECT id, fingerprint, seed FROM runs WHERE parent IS NULL ORDER BY created_ns DESC, rowid DESC LIMIT 1"
+    row = db.execute(newest).fetchone()
     return Run(row[0], orjson.loads(row[1]), row[2]) if row else None
+
+
+def run_named(db: sqlite3.Connection, run: str | None) -> Run | None:
+    """The run with this id, the newest one for None; None when there is no such run."""
+    if run is None:
+        return newest_run(db)
+    row = db.execute("SELECT id, fingerprint, seed FROM runs WHERE id = ?", (run,)).fetchone()
+    return Run(row[0], orjson.loads(row[1]), row[2]) if row else None
+
+
+def is_fork(db: sqlite3.Connection, run: str) -> bool:
+    """Whether `run` came from another run."""
+    return db.execute("SELECT 1 FROM runs WHERE id = ? AND parent IS NOT NULL", (run,)).fetchone() is not None
+
+
+def history_of(
+    db: sqlite3.Connection, run: str, sample: str, before: int, fork: str
+) -> dict[str, list[dict[str, Any]]]:
+    """What `run` holds of `sample` up to the round `before`, as rows of the run `fork`, by table.
+
+    Calls are copied with their tokens, but nothing of them was billed to the fork in vain.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    with snapshot(db):
+        for table, condition in _HISTORY.items():
+            made = db.execute(f"SELECT * FROM {table} WHERE run = ? AND {condition}", (run, sample, before))  # noqa: S608
+            names = [column[0] for column in made.description]
+            found[table] = [dict(zip(names, row, strict=True)) | {"run": fork} for row in made]
+    for row in found["rewards"]:
+        del row["seq"]  # given anew
+    for row in found["calls"]:
+        row["maybe_billed"] = 0
+    return found
 
 
 def standing(db: sqlite3.Connection, run: str) -> Standing:

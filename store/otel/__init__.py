@@ -1,0 +1,1 @@
+"""Traces in the words of OpenTelemetry, for the tools that collect them."""
