@@ -13,7 +13,7 @@ COMMANDS: Final = {
     "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),
-    "seeds": ("seeds:seeds", "Draw seed samples with known truth."),
+    "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),
     "serve": ("serve:serve", "Serve the embedded model over HTTP."),
     "trace": ("trace:trace", "Look into what the agents did and why."),
 }

@@ -37,7 +37,7 @@ from ..store.runs import (
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
 from .checks import check_ablations, check_policy, check_prompts
-from .feed import READ_AHEAD, Feed
+from .feed import READ_AHEAD, Feed, kept_images
 from .identity import RunError, claim, fingerprint
 from .machine import build_graph
 from .models import gathered
@@ -72,8 +72,9 @@ class Evolution:
         models: Mapping[str, "BaseChatModel"],
         settings: Settings,
         resume: bool,
+        layout: str | None,
     ) -> None:
-        self._feed = Feed(seeds, images, settings.limit)
+        self._feed = Feed(seeds, images, settings.limit, kept=kept_images(store), layout=layout)
         self.endpoints = tuple(endpoints)
         self._models = models
         self._resume = resume
@@ -329,13 +330,15 @@ def evolve(
     models: Mapping[str, "BaseChatModel"] | None = None,
     settings: Settings | None = None,
     resume: bool = True,
+    layout: str | None = None,
 ) -> Evolution:
     """An evolution of `seeds` (a seed file, or samples), kept in the SQLite file `store` and resumed from it.
 
     `images` is the folder that image paths are relative to (default: the seed file's). `models` are LangChain
     chat models by the role they serve, `evolver` or `judge`, in the place of any endpoint. Without `endpoints` the
     embedded model is started as a child process for the roles that are left. With `resume=False` a store that holds a
-    run is refused.
+    run is refused. `layout` names the format of all rows of the seed file (default: each is recognised).
+    Images inside the seed file are kept in the folder `STORE.images`.
 
     On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
     """
@@ -348,4 +351,5 @@ def evolve(
         models=models or {},
         settings=settings or Settings(),
         resume=resume,
+        layout=layout,
     )
