@@ -28,6 +28,7 @@ _PATH = click.Path(path_type=Path)
 @click.argument("seeds", type=_PATH)
 @click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the seed file's]")
 @click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
+@click.option("--allow-image-host", "allow_image_hosts", multiple=True, metavar="HOST", help="Fetch its images.")
 @click.option("--store", type=_PATH, help="SQLite file of the run.  [default: SEEDS.db in this folder]")
 @click.option("--out", type=_PATH, help="Results, one settled sample a line.  [default: SEEDS.evolved.jsonl]")
 @click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
@@ -102,6 +103,7 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
         resume=options["resume"] == "auto", layout=options["layout"],
+        allow_image_hosts=options["allow_image_hosts"],
     )  # fmt: skip
     with listening(options["metrics_port"]) as listener, stopping_on_signals(run, out):
         async with run, metrics_served(run, listener, out):

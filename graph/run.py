@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -73,8 +73,9 @@ class Evolution:
         settings: Settings,
         resume: bool,
         layout: str | None,
+        hosts: Collection[str],
     ) -> None:
-        self._feed = Feed(seeds, images, settings.limit, kept=kept_images(store), layout=layout)
+        self._feed = Feed(seeds, images, settings.limit, kept=kept_images(store), layout=layout, hosts=hosts)
         self.endpoints = tuple(endpoints)
         self._models = models
         self._resume = resume
@@ -331,6 +332,7 @@ def evolve(
     settings: Settings | None = None,
     resume: bool = True,
     layout: str | None = None,
+    allow_image_hosts: Collection[str] = (),
 ) -> Evolution:
     """An evolution of `seeds` (a seed file, or samples), kept in the SQLite file `store` and resumed from it.
 
@@ -338,7 +340,7 @@ def evolve(
     chat models by the role they serve, `evolver` or `judge`, in the place of any endpoint. Without `endpoints` the
     embedded model is started as a child process for the roles that are left. With `resume=False` a store that holds a
     run is refused. `layout` names the format of all rows of the seed file (default: each is recognised).
-    Images inside the seed file are kept in the folder `STORE.images`.
+    Images inside the seed file, and those whose URL names one of `allow_image_hosts`, are kept in `STORE.images`.
 
     On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
     """
@@ -352,4 +354,5 @@ def evolve(
         settings=settings or Settings(),
         resume=resume,
         layout=layout,
+        hosts=allow_image_hosts,
     )

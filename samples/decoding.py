@@ -158,7 +158,8 @@ def _flat(image: Pillow.Image) -> Pillow.Image:
 
 def _scaled(image: Pillow.Image) -> Pillow.Image:
     """Greys of more than 8 bits: 16-bit values by their full range, others from their least to their greatest value."""
-    values = np.asarray(image).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        values = np.asarray(image).astype(np.float64)
     values = np.where(np.isfinite(values), values, 0.0)
     low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (float(values.min()), float(values.max()))
     return Pillow.fromarray(np.rint((values - low) * (255 / ((high - low) or 1))).clip(0, 255).astype(np.uint8))

@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from .contained import ImageError, open_regular, relative, shown
 from .decoding import encoded, measure
 from .embedded import embedded_name, embedded_path, keep, uri_bytes
+from .remote import fetch
 from .sample import Image
 
 __all__ = ["Encoded", "ImageError", "ImageLimits", "ImageRoot"]
@@ -49,13 +51,17 @@ class Encoded:
 class ImageRoot:
     """The folder that a data set's image paths are relative to. Usable from several threads.
 
-    Images that lie inside a seed file are kept in the folder `kept`; without one they are only looked at.
+    Images that lie inside a seed file, or on one of the `hosts`, are kept in the folder `kept`; without one they are
+    only looked at.
     Every method that takes a path or an Image raises ImageError (one line: path, what is wrong, remedy).
     """
 
-    def __init__(self, root: Path, limits: ImageLimits | None = None, kept: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, limits: ImageLimits | None = None, kept: Path | None = None, hosts: Collection[str] = ()
+    ) -> None:
         self.root = root
         self.kept = kept
+        self.hosts = hosts
         self.limits = limits or ImageLimits()
         self._lock = threading.Lock()
         self._inspected: OrderedDict[tuple[int, ...], Image] = OrderedDict()
@@ -94,6 +100,16 @@ class ImageRoot:
                 keep(self.kept, name, data)
         except ImageError as error:
             raise _placed(error, "embedded image") from error
+        return image
+
+    def inspect_remote(self, url: str) -> Image:
+        """`inspect` for an image on one of the `hosts`. It is fetched once for a folder `kept`, which remembers it."""
+        note = self.kept and self.kept / f"{hashlib.sha256(url.encode()).hexdigest()}.url"
+        if note and note.is_file():
+            return self.inspect(note.read_text("ascii"))
+        image = self.inspect_embedded(fetch(url, self.hosts, self.limits.max_bytes))
+        if self.kept and note:
+            keep(self.kept, note.name, image.path.encode("ascii"))
         return image
 
     def encode(self, image: Image, max_side: int = MAX_SIDE) -> Encoded:

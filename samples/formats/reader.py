@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..embedded import is_data_uri
 from ..images import ImageError, ImageRoot
+from ..remote import is_url
 from ..sample import Image, Sample
 from . import llava, mmevol, openai, sharegpt
 from .fields import Draft, Reference, RowError, Unknown, kind
@@ -143,6 +144,8 @@ def _named(where: str, row: object) -> str:
 def _inspected(root: ImageRoot, image: Reference) -> Image:
     if isinstance(image, bytes) or is_data_uri(image):
         return root.inspect_embedded(image)
+    if root.hosts and is_url(image):
+        return root.inspect_remote(image)
     return root.inspect(image)
 
 
