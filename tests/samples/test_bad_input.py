@@ -196,3 +196,16 @@ def test_nothing_is_dropped_whatever_is_done_to_the_rows(folder):
     bad = [item.reason for item in items if isinstance(item, Rejected)]
     assert 100 < len(bad) < 600
     assert not [reason for reason in bad if "\n" in reason or "Traceback" in reason]
+
+
+def test_b24_no_offset_in_a_table_leads_out_of_it(folder):
+    whole = (DATA / "saved" / "data-00000-of-00001.arrow").read_bytes()
+    told = set()
+    for place in range(0, len(whole), 4):
+        for value in (b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80"):
+            (folder / "t.arrow").write_bytes(whole[:place] + value + whole[place + 4 :])
+            try:
+                told.update(type(item).__name__ for item in read(folder / "t.arrow"))
+            except FormatError as error:
+                told.add(error.message.partition(":")[0])
+    assert {"damaged table", "Sample"} <= told
