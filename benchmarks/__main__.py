@@ -9,6 +9,7 @@ import orjson
 
 from . import caches as cache_scenario
 from . import engines as engine_scenario
+from . import fuzz as fuzzing
 from . import judging as judging_scenario
 from . import lanes as lane_scenario
 from . import memory as memory_scenario
@@ -28,6 +29,7 @@ _MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
 _SOAK = soaking.Soak()
 _TRIAL = judging_scenario.Trial()
+_FUZZ = fuzzing.Fuzz()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
 _ENGINES = engine_scenario.Plan()
 _PARTS = part_scenario.Plan()
@@ -122,6 +124,18 @@ def _soak(ctx: click.Context, as_json: bool, **options: float) -> None:
     found = soaking.soak(soaking.Soak(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else soaking.shown(found))
     ctx.exit(0 if found["flat"] else 1)
+
+
+@benchmarks.command("fuzz")
+@click.option("--seconds", default=_FUZZ.seconds, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--seed", default=_FUZZ.seed, show_default=True, type=click.IntRange(0), help="Other inputs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _fuzz(ctx: click.Context, as_json: bool, **options: Any) -> None:
+    """Mutated seed files, tables and images are read: no traceback, no crash, no hang. Exit code 1 if not."""
+    found = fuzzing.fuzz(fuzzing.Fuzz(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else fuzzing.shown(found))
+    ctx.exit(0 if found["clean"] else 1)
 
 
 @benchmarks.command("resume")

@@ -28,6 +28,8 @@ _PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("seeds", type=_PATH)
 @click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the seed file's]")
+@click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
+@click.option("--allow-image-host", "allow_image_hosts", multiple=True, metavar="HOST", help="Fetch its images.")
 @click.option("--store", type=_PATH, help="SQLite file of the run.  [default: SEEDS.db in this folder]")
 @click.option("--out", type=_PATH, help="Results, one settled sample a line.  [default: SEEDS.evolved.jsonl]")
 @click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
@@ -75,7 +77,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 def evolve(ctx: click.Context, /, **options: Any) -> None:
-    """Evolve SEEDS (MMEvol or LLaVA files) until every sample is complex enough or its rounds are used up.
+    """Evolve SEEDS until every sample is complex enough or its rounds are used up.
+
+    SEEDS are in the layout of MMEvol, LLaVA, ShareGPT or OpenAI, as JSON, JSON lines, Parquet or Arrow.
 
     Without --endpoint the embedded model answers: rules, not a language model, so that everything can be tried
     without a GPU. Run the same command again to go on after a stop.
@@ -113,7 +117,8 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     check_writable(results)
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
-        resume=options["resume"] == "auto",
+        resume=options["resume"] == "auto", layout=options["layout"],
+        allow_image_hosts=options["allow_image_hosts"],
     )  # fmt: skip
     with listening(options["metrics_port"]) as listener, stopping_on_signals(run, out):
         async with run, metrics_served(run, listener, out):
@@ -181,7 +186,7 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 def _estimated(summary: "Summary", run: "Evolution", seeds: Path) -> dict[str, Any]:
     from ..graph.outcome import estimate
-    from ..samples.formats.streaming import rows
+    from ..samples.formats.reader import rows
 
     evolved = run.progress.done - run.progress.resumed
     if not evolved and run.stopped:

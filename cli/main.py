@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import warnings
 from typing import Final
 
 import click
@@ -13,7 +14,7 @@ COMMANDS: Final = {
     "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),
-    "seeds": ("seeds:seeds", "Draw seed samples with known truth."),
+    "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),
     "serve": ("serve:serve", "Serve the embedded model over HTTP."),
     "trace": ("trace:trace", "Look into what the agents did and why."),
 }
@@ -47,6 +48,8 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the command line. Exits with 2 and one line on a set-up error, with 130 when interrupted."""
+    # What Pillow warns of is refused or harmless, and told in our words.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         sys.exit(cli.main(standalone_mode=False, auto_envvar_prefix="EVOLGRAPH"))
     except EvolgraphError as error:

@@ -1,7 +1,9 @@
-"""`evolgraph seeds`: make seed samples."""
+"""`evolgraph seeds`: make seed samples, and check those that you have."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import click
 import orjson
@@ -10,11 +12,15 @@ from rich.progress import track
 
 from ..errors import EvolgraphError
 from ..samples.drawn import draw
+from ..samples.formats.reader import Rejected, Unknown, read
+from ..samples.statistics import Statistics
+
+EXIT_BAD_ROWS: Final = 1
 
 
 @click.group()
 def seeds() -> None:
-    """Make seed samples."""
+    """Make seed samples, and check those that you have."""
 
 
 @seeds.command(name="draw")
@@ -53,3 +59,56 @@ def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
         images.add(sample.images[0].path)
         questions += len(sample.qas)
     return {"seeds": str(out / "seeds.json"), "samples": count, "images": len(images), "questions": questions}
+
+
+@seeds.command(name="check")
+@click.argument("seeds_path", metavar="SEEDS", type=click.Path(path_type=Path))
+@click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images.  [default: the seed file's]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def check_command(
+    ctx: click.Context, /, seeds_path: Path, layout: str | None, images: Path | None, as_json: bool
+) -> None:
+    """Read SEEDS as `evolve` would: every row that cannot be used, with line and remedy, and what the rest holds.
+
+    Exit code 0: every row can be used; 1: some cannot; 2: none can, or the file cannot be read.
+    """
+    found, unknown = Statistics(), Unknown()
+    problems: list[dict[str, str]] = []
+    for problem in _problems(seeds_path, images, layout, found, unknown):
+        if as_json:
+            problems.append({"place": problem.where, "reason": problem.reason})
+        else:
+            click.echo(f"{problem.where}: {problem.reason}")
+    told = found.told() | {"not_kept": _counted(unknown)}
+    if as_json:
+        click.echo(orjson.dumps({"seeds": str(seeds_path), **told, "problems": problems}).decode())
+    elif found.samples:
+        _show(told)
+    if not found.samples:
+        line = f"none of {found.rejected} rows can be used"
+        raise EvolgraphError(line, where=str(seeds_path), remedy="correct what is listed", kind="format")
+    ctx.exit(EXIT_BAD_ROWS if found.rejected else 0)
+
+
+def _problems(
+    path: Path, images: Path | None, layout: str | None, found: Statistics, unknown: Unknown
+) -> Iterator[Rejected]:
+    """The rows that cannot be used; what was read is counted in `found`."""
+    for row in read(path, images, layout=layout, unknown=unknown):
+        if isinstance(row, Rejected):
+            found.rejected += 1
+            yield row
+        else:
+            found.add(row)
+
+
+def _counted(unknown: Unknown) -> dict[str, int]:
+    return {f"{kind} {label}": count for (kind, label), count in unknown.most_common(20)}
+
+
+def _show(told: dict[str, Any]) -> None:
+    for name, value in told.items():
+        line = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name.replace('_', ' ')}: {line if line != '' else '-'}")

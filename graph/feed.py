@@ -1,12 +1,12 @@
 """The seeds as a stream: read ahead in a worker thread, a few rows at a time, so that memory stays flat."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from ..samples.formats.reader import Rejected, read
+from ..samples.formats.reader import Rejected, image_folder, read
 from ..samples.images import ImageRoot
 from ..samples.sample import Sample
 from .identity import RunError
@@ -16,16 +16,32 @@ READ_AHEAD: Final = 32
 Batch = list[Sample | Rejected]
 
 
+def kept_images(store: Path) -> Path:
+    """The folder beside the store `store` for images that lie inside its seed file."""
+    return store.with_name(f"{store.name}.images")
+
+
 class Feed:
     """The rows of `seeds`, a file or samples, of which only the first `limit` are taken.
 
-    `images` is the folder that image paths are relative to; by default the seed file's, or the current one.
+    `images` is the folder that image paths are relative to; by default the seed file's, or the current one. Images
+    inside the seed file are written to the folder `kept`. `layout` is that of all rows, unless each is recognised.
+    Images are fetched from `hosts` only.
     """
 
-    def __init__(self, seeds: Path | Iterable[Sample], images: Path | None, limit: int | None) -> None:
-        folder = seeds.parent if isinstance(seeds, Path) else Path.cwd()
-        self.images = ImageRoot(images or folder)
-        found = read(seeds, self.images) if isinstance(seeds, Path) else _distinct(seeds)
+    def __init__(
+        self,
+        seeds: Path | Iterable[Sample],
+        images: Path | None,
+        limit: int | None,
+        *,
+        kept: Path,
+        layout: str | None,
+        hosts: Collection[str],
+    ) -> None:
+        folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
+        self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
+        found = read(seeds, self.images, layout=layout) if isinstance(seeds, Path) else _distinct(seeds)
         self._rows = islice(found, limit)
         self._first: Batch | None = None
 

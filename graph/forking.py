@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from ..agents.agent import Prompter
+from ..agents.blind import Blind
 from ..agents.judge import Judge, TextJudge
 from ..agents.registry import directions, screens
 from ..endpoints.client import Client
@@ -131,7 +132,8 @@ async def _run(
     async with Client(served, root, ledger, run_seed=settings.seed) as client:
         made = {name: agent(client, prompter) for name, agent in agents.items()}
         judge = (TextJudge if settings.judge == "text" else Judge)(client, prompter, seed=settings.seed)
-        graph = build_graph(made, judge, policy, settings, screens=screens(), checkpointer=saver)
+        blind = Blind(client, prompter, settings.blind) if settings.blind else None
+        graph = build_graph(made, judge, policy, settings, screens=screens(), blind=blind, checkpointer=saver)
         config: Any = {
             "configurable": {"thread_id": f"{run}/{turn.sample}"},
             "recursion_limit": 2 * settings.rounds + 4,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +38,7 @@ from ..store.runs import (
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
 from .checks import check_ablations, check_policy, check_prompts
-from .feed import READ_AHEAD, Feed
+from .feed import READ_AHEAD, Feed, kept_images
 from .identity import RunError, claim, fingerprint
 from .machine import build_graph
 from .models import gathered
@@ -75,8 +75,10 @@ class Evolution:
         models: Mapping[str, "BaseChatModel"],
         settings: Settings,
         resume: bool,
+        layout: str | None,
+        hosts: Collection[str],
     ) -> None:
-        self._feed = Feed(seeds, images, settings.limit)
+        self._feed = Feed(seeds, images, settings.limit, kept=kept_images(store), layout=layout, hosts=hosts)
         self.endpoints = tuple(endpoints)
         self._models = models
         self._resume = resume
@@ -337,13 +339,16 @@ def evolve(
     models: Mapping[str, "BaseChatModel"] | None = None,
     settings: Settings | None = None,
     resume: bool = True,
+    layout: str | None = None,
+    allow_image_hosts: Collection[str] = (),
 ) -> Evolution:
     """An evolution of `seeds` (a seed file, or samples), kept in the SQLite file `store` and resumed from it.
 
     `images` is the folder that image paths are relative to (default: the seed file's). `models` are LangChain
     chat models by the role they serve, `evolver` or `judge`, in the place of any endpoint. Without `endpoints` the
     embedded model is started as a child process for the roles that are left. With `resume=False` a store that holds a
-    run is refused.
+    run is refused. `layout` names the format of all rows of the seed file (default: each is recognised).
+    Images inside the seed file, and those whose URL names one of `allow_image_hosts`, are kept in `STORE.images`.
 
     On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
     """
@@ -356,4 +361,6 @@ def evolve(
         models=models or {},
         settings=settings or Settings(),
         resume=resume,
+        layout=layout,
+        hosts=allow_image_hosts,
     )

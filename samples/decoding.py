@@ -42,20 +42,33 @@ _JPEG_QUALITY: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """Width and height in pixels, upright."""
+class Measured:
+    """Width and height in pixels, upright; Pillow's name of the format; what sending it changes."""
 
     width: int
     height: int
+    format: str
+    converted: tuple[str, ...]
 
 
-def measure(data: bytes, max_pixels: int) -> Size:
-    """The size of the image in `data`, after it was decoded whole. Raises ImageError for anything unsound."""
+def measure(data: bytes, max_pixels: int) -> Measured:
+    """What the image in `data` is, after it was decoded whole. Raises ImageError for anything unsound."""
     with _opened(data, max_pixels) as image:
         width, height = image.size
+        mode, form, moving = image.mode, str(image.format), bool(getattr(image, "is_animated", False))
         image.draft("L", (width // 8, height // 8))
         image.load()
-        return Size(height, width) if _orientation(image) in _SWAPPING else Size(width, height)
+        turn = _orientation(image)
+        if turn in _SWAPPING:
+            width, height = height, width
+        return Measured(width, height, form, _converted(mode, turn=turn, moving=moving))
+
+
+def _converted(mode: str, *, turn: int, moving: bool) -> tuple[str, ...]:
+    depth = {"I": "32-bit", "F": "32-bit", "CMYK": "CMYK", "P": "palette", "PA": "palette", "1": "1-bit"}
+    told = "16-bit" if mode.startswith("I;16") else depth.get(mode)
+    found = (told, "rotated" if turn in _TURNS else None, "animated" if moving else None)
+    return tuple(one for one in found if one)
 
 
 def encoded(data: bytes, max_side: int, max_pixels: int) -> tuple[bytes, str]:
@@ -145,7 +158,9 @@ def _flat(image: Pillow.Image) -> Pillow.Image:
 
 def _scaled(image: Pillow.Image) -> Pillow.Image:
     """Greys of more than 8 bits: 16-bit values by their full range, others from their least to their greatest value."""
-    values = np.asarray(image).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        values = np.asarray(image).astype(np.float64)
+    values = np.where(np.isfinite(values), values, 0.0)
     low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (float(values.min()), float(values.max()))
     return Pillow.fromarray(np.rint((values - low) * (255 / ((high - low) or 1))).clip(0, 255).astype(np.uint8))
 

@@ -7,12 +7,15 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from .contained import ImageError, open_regular, relative, shown
 from .decoding import encoded, measure
+from .embedded import embedded_name, embedded_path, keep, uri_bytes
+from .remote import fetch
 from .sample import Image
 
 __all__ = ["Encoded", "ImageError", "ImageLimits", "ImageRoot"]
@@ -48,11 +51,17 @@ class Encoded:
 class ImageRoot:
     """The folder that a data set's image paths are relative to. Usable from several threads.
 
+    Images that lie inside a seed file, or on one of the `hosts`, are kept in the folder `kept`; without one they are
+    only looked at.
     Every method that takes a path or an Image raises ImageError (one line: path, what is wrong, remedy).
     """
 
-    def __init__(self, root: Path, limits: ImageLimits | None = None) -> None:
+    def __init__(
+        self, root: Path, limits: ImageLimits | None = None, kept: Path | None = None, hosts: Collection[str] = ()
+    ) -> None:
         self.root = root
+        self.kept = kept
+        self.hosts = hosts
         self.limits = limits or ImageLimits()
         self._lock = threading.Lock()
         self._inspected: OrderedDict[tuple[int, ...], Image] = OrderedDict()
@@ -77,6 +86,30 @@ class ImageRoot:
             self._inspected[key] = image
             if len(self._inspected) > _INSPECTED:
                 self._inspected.popitem(last=False)
+        return image
+
+    def inspect_embedded(self, content: bytes | str) -> Image:
+        """`inspect` for an image that lies inside a seed file: its bytes, or its data URI. It is kept first."""
+        limit = self.limits.max_bytes
+        try:
+            data = uri_bytes(content, limit) if isinstance(content, str) else content
+            self._check_size(len(data))
+            image = self._measured("", data)
+            name = embedded_name(image.path)
+            if self.kept and name:
+                keep(self.kept, name, data)
+        except ImageError as error:
+            raise _placed(error, "embedded image") from error
+        return image
+
+    def inspect_remote(self, url: str) -> Image:
+        """`inspect` for an image on one of the `hosts`. It is fetched once for a folder `kept`, which remembers it."""
+        note = self.kept and self.kept / f"{hashlib.sha256(url.encode()).hexdigest()}.url"
+        if note and note.is_file():
+            return self.inspect(note.read_text("ascii"))
+        image = self.inspect_embedded(fetch(url, self.hosts, self.limits.max_bytes))
+        if self.kept and note:
+            keep(self.kept, note.name, image.path.encode("ascii"))
         return image
 
     def encode(self, image: Image, max_side: int = MAX_SIDE) -> Encoded:
@@ -114,8 +147,9 @@ class ImageRoot:
         return (ready or await asyncio.to_thread(self.encode, image)).literal
 
     def _measured(self, name: str, data: bytes) -> Image:
-        size = measure(data, self.limits.max_pixels)
-        return Image(path=name, sha256=hashlib.sha256(data).hexdigest(), width=size.width, height=size.height)
+        found, digest = measure(data, self.limits.max_pixels), hashlib.sha256(data).hexdigest()
+        path = name or embedded_path(digest, found.format)
+        return Image(path=path, sha256=digest, width=found.width, height=found.height, converted=found.converted)
 
     def _read(self, path: str) -> bytes:
         file = self._open(path)
@@ -125,10 +159,12 @@ class ImageRoot:
             os.close(file)
 
     def _open(self, path: str) -> int:
+        name = embedded_name(path) if self.kept else None
+        root, path = (self.kept, name) if self.kept and name else (self.root, path)
         try:
-            return open_regular(self.root, path)
+            return open_regular(root, path)
         except OSError as error:
-            where = str(self.root)
+            where = str(root)
             raise ImageError(f"no image root: {error.strerror}", where=where, remedy="give --images DIR") from error
 
     def _bytes(self, file: int) -> bytes:
@@ -138,12 +174,15 @@ class ImageRoot:
             raise ImageError("not a regular file", remedy="name an image file")
         with open(file, "rb", closefd=False) as stream:
             data = b"" if state.st_size > limit else stream.read(limit + 1)
-        size = max(state.st_size, len(data))
+        self._check_size(max(state.st_size, len(data)))
+        return data
+
+    def _check_size(self, size: int) -> None:
+        limit = self.limits.max_bytes
         if size > limit:
             raise ImageError(f"{size / 1e6:.1f} MB > limit of {limit / 1e6:g} MB", remedy="scale or compress the image")
-        if not data:
+        if not size:
             raise ImageError("truncated: the file is empty", remedy="replace the file")
-        return data
 
     def _keep(self, key: tuple[str, int], ready: Encoded) -> None:
         with self._lock:

@@ -30,6 +30,8 @@ class Image(Value):
     width: int = Field(gt=0)
     """Pixels, after the EXIF rotation is applied."""
     height: int = Field(gt=0)
+    converted: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
+    """What is changed when it is sent: `16-bit`, `CMYK`, `palette`, `rotated`, `animated` (its first frame is sent)."""
 
 
 class Box(Value):

@@ -1,15 +1,21 @@
 """Typed access to the fields of a row; what does not fit is a RowError that names field and remedy."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
+from ..embedded import is_data_uri
 from ..sample import QA, Box
 
 MAX_TEXT: Final = 1_000_000
 """UTF-8 bytes of one text."""
 
+Reference = str | bytes
+"""Where an image is: a path under the image root, a data URI, or the bytes themselves."""
 Unknown = Counter[tuple[str, str]]
 """How often a label was outside its vocabulary: (`skill`, `form` or `manipulation`; the label) to a count."""
 
@@ -26,7 +32,7 @@ class Draft:
     """What a row says, before its images are inspected."""
 
     id: str
-    images: tuple[str, ...]
+    images: tuple[Reference, ...]
     qas: tuple[QA, ...]
     spare_id: str = ""
     """Taken when another row has `id` already."""
@@ -102,17 +108,40 @@ def identity(row: Mapping[str, Any]) -> str:
     return text(value, "id", empty=False)
 
 
-def image_paths(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The row's `image`: a path, or a list of paths."""
+def identity_or_digest(row: Mapping[str, Any]) -> str:
+    """The row's `id`; for a row without one 16 hex digits that follow from its content."""
+    if row.get("id") is not None:
+        return identity(row)
+    data = orjson.dumps(row, default=_digest, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
+
+
+def image_references(row: Mapping[str, Any]) -> tuple[Reference, ...]:
+    """The images of the row's `image` or `images`: one, or a list."""
     value = row.get("image", row.get("images"))
     if "image" not in row and value is None:
         raise RowError("image", "missing image", "name the image file")
-    if not isinstance(value, str | list):
-        raise RowError("image", f"expected a path, found {kind(value)}", "write the path of the image file")
-    paths = texts(value, "image")
-    if not paths:
-        raise RowError("image", "missing image", "name the image file")
-    return paths
+    if isinstance(value, list):
+        if not value:
+            raise RowError("image", "missing image", "name the image file")
+        return tuple(image_reference(entry, f"image[{index}]") for index, entry in enumerate(value))
+    return (image_reference(value, "image"),)
+
+
+def image_reference(value: object, name: str) -> Reference:
+    """One image: a path, a data URI, bytes, or an object of `bytes` and `path` as Hugging Face datasets hold it."""
+    if isinstance(value, dict) and value.keys() & {"bytes", "path"} and not value.keys() - {"bytes", "path"}:
+        value = value.get("bytes") if value.get("bytes") is not None else value.get("path")
+    if isinstance(value, bytes) or (isinstance(value, str) and is_data_uri(value)):
+        return value
+    if not isinstance(value, str):
+        expected = "a text" if "[" in name else "a path"
+        raise RowError(name, f"expected {expected}, found {kind(value)}", "write the path of the image file")
+    return text(value, name)
 
 
 def labels(

@@ -15,7 +15,19 @@ from pydantic import ValidationError
 from ..sample import QA, Box, Sample, Step
 from ..vocabulary import OPEN, normalise_form, normalise_manipulation, normalise_skill
 from .evolved import Evolved, ScoredQA
-from .fields import Draft, RowError, Unknown, entries, identity, image_paths, labels, objects, required, text, texts
+from .fields import (
+    Draft,
+    RowError,
+    Unknown,
+    entries,
+    identity,
+    image_references,
+    labels,
+    objects,
+    required,
+    text,
+    texts,
+)
 
 _SLACK: Final = 0.001
 """How far a coordinate may lie outside 0 to 1 by rounding; it is then moved to the border."""
@@ -31,7 +43,7 @@ def matches(row: Mapping[str, Any]) -> bool:
 def parse(row: Mapping[str, Any]) -> Draft:
     """The seed in `row`. Raises RowError."""
     unknown: Unknown = Counter()
-    images = image_paths(row)
+    images = image_references(row)
     seeds = objects(required(row, "conversations_v0"), "conversations_v0")
     if not seeds:
         raise RowError("conversations_v0", "holds no questions", "add one or remove the row")

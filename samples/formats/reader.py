@@ -3,32 +3,42 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from ..embedded import is_data_uri
 from ..images import ImageError, ImageRoot
-from ..sample import Sample
-from . import llava, mmevol
-from .fields import Draft, RowError, Unknown, kind
-from .streaming import FormatError, Row, rows
+from ..remote import is_url
+from ..sample import Image, Sample
+from . import llava, mmevol, openai, sharegpt
+from .fields import Draft, Reference, RowError, Unknown, kind
+from .streaming import FormatError, Row
+from .streaming import rows as text_rows
+from .tables import is_table, table_rows
 
-__all__ = ["LAYOUTS", "FormatError", "Layout", "Rejected", "Unknown", "read", "read_ahead", "recognised"]
+__all__ = ["LAYOUTS", "FormatError", "Layout", "Rejected", "Unknown", "read", "read_ahead", "recognised", "rows"]
 
 _BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A kind of seed file."""
+    """How a row of a seed file is written."""
 
     name: str
     matches: Callable[[Mapping[str, Any]], bool]
     parse: Callable[[Mapping[str, Any]], Draft]
 
 
-LAYOUTS: Final = (Layout("mmevol", mmevol.matches, mmevol.parse), Layout("llava", llava.matches, llava.parse))
+LAYOUTS: Final = (
+    Layout("mmevol", mmevol.matches, mmevol.parse),
+    Layout("sharegpt", sharegpt.matches, sharegpt.parse),
+    Layout("llava", llava.matches, llava.parse),
+    Layout("openai", openai.matches, openai.parse),
+)
+"""In the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +58,82 @@ def recognised(row: Mapping[str, Any]) -> Layout | None:
     return next((layout for layout in LAYOUTS if layout.matches(row)), None)
 
 
+def rows(path: Path) -> Iterator[Row]:
+    """The rows of `path`: JSON, JSON lines, Parquet, Arrow, or a folder of tables. Raises FormatError."""
+    yield from table_rows(path) if is_table(path) else text_rows(path)
+
+
 def read(
-    path: Path, images: ImageRoot | Path | None = None, *, unknown: Unknown | None = None
+    path: Path, images: ImageRoot | Path | None = None, *, layout: str | None = None, unknown: Unknown | None = None
 ) -> Iterator[Sample | Rejected]:
     """The samples of the seed file `path` in order, and in their places the rows that were rejected.
 
-    `images` is the image root; by default the folder of the file. Labels outside the vocabularies are counted in
-    `unknown`. Every image is decoded once, so this blocks: in a coroutine use `read_ahead`. Memory stays flat but for
-    the ids. Raises FormatError when the file as a whole cannot be read, which can come after the first rows.
+    `images` is the image root; by default the folder of the file. `layout` is the name of the one that all rows are
+    read in; by default each is recognised. What is not kept (labels outside the vocabularies, system turns) is
+    counted in `unknown`. Every image is decoded once, so this blocks: in a coroutine use `read_ahead`. Memory stays
+    flat but for the ids. Raises FormatError when the file as a whole cannot be read, which can come after the first
+    rows.
     """
-    root = images if isinstance(images, ImageRoot) else ImageRoot(images or path.parent)
-    taken: dict[str, int] = {}
-    counts: Unknown = Counter() if unknown is None else unknown
+    root = images if isinstance(images, ImageRoot) else ImageRoot(images or image_folder(path))
+    reading = _Reading(root, _layout(layout), Counter() if unknown is None else unknown)
     for number, row in enumerate(rows(path), start=1):
-        yield _sample(row, number, root, taken, counts)
+        yield reading.sample(row, number)
+
+
+def image_folder(path: Path) -> Path:
+    """The folder that the image paths of the seed file `path` are relative to, unless another is named."""
+    return path if path.is_dir() else path.parent
+
+
+def _layout(name: str | None) -> Layout | None:
+    found = next((layout for layout in LAYOUTS if layout.name == name), None)
+    if name and found is None:
+        names = ", ".join(layout.name for layout in LAYOUTS)
+        raise FormatError(f"no format {name!r}", remedy=f"use one of {names}")
+    return found
 
 
 async def read_ahead(
-    path: Path, images: ImageRoot | Path | None = None, *, unknown: Unknown | None = None
+    path: Path, images: ImageRoot | Path | None = None, *, layout: str | None = None, unknown: Unknown | None = None
 ) -> AsyncIterator[Sample | Rejected]:
     """`read` in a worker thread, a few rows at a time."""
-    source = read(path, images, unknown=unknown)
+    source = read(path, images, layout=layout, unknown=unknown)
     while batch := await asyncio.to_thread(lambda: list(islice(source, _BATCH))):
         for item in batch:
             yield item
 
 
-def _sample(row: Row, number: int, root: ImageRoot, taken: dict[str, int], unknown: Unknown) -> Sample | Rejected:
-    where = row.where
-    try:
-        if row.error:
-            raise RowError("row", row.error, "correct the JSON")
-        where = _named(where, row.value)
-        draft = _draft(row.value)
-        sample = Sample(
-            id=_free_id(draft, taken),
-            images=tuple(root.inspect(path) for path in draft.images),
-            caption=draft.caption,
-            boxes=draft.boxes,
-            topic=draft.topic,
-            qas=draft.qas,
-        )
-    except ImageError as error:
-        return Rejected(where, f"image: {error}", row.value)
-    except RowError as error:
-        return Rejected(where, str(error), row.value)
-    taken[sample.id] = number
-    unknown.update(draft.unknown)
-    return sample
+@dataclass(slots=True)
+class _Reading:
+    """A file as it is read; `taken` holds the ids and the rows that have them."""
+
+    images: ImageRoot
+    layout: Layout | None
+    unknown: Unknown
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def sample(self, row: Row, number: int) -> Sample | Rejected:
+        where = row.where
+        try:
+            if row.error:
+                raise RowError("row", row.error, "correct the JSON")
+            where = _named(where, row.value)
+            draft = _draft(row.value, self.layout)
+            sample = Sample(
+                id=_free_id(draft, self.taken),
+                images=tuple(_inspected(self.images, image) for image in draft.images),
+                caption=draft.caption,
+                boxes=draft.boxes,
+                topic=draft.topic,
+                qas=draft.qas,
+            )
+        except ImageError as error:
+            return Rejected(where, f"image: {error}", row.value)
+        except RowError as error:
+            return Rejected(where, str(error), row.value)
+        self.taken[sample.id] = number
+        self.unknown.update(draft.unknown)
+        return sample
 
 
 def _named(where: str, row: object) -> str:
@@ -103,12 +141,21 @@ def _named(where: str, row: object) -> str:
     return f"{where} ({name})" if isinstance(name, str | int) and str(name).isprintable() else where
 
 
-def _draft(row: object) -> Draft:
+def _inspected(root: ImageRoot, image: Reference) -> Image:
+    if isinstance(image, bytes) or is_data_uri(image):
+        return root.inspect_embedded(image)
+    if root.hosts and is_url(image):
+        return root.inspect_remote(image)
+    return root.inspect(image)
+
+
+def _draft(row: object, layout: Layout | None) -> Draft:
     if not isinstance(row, dict):
         raise RowError("row", f"expected an object, found {kind(row)}", "write one object a sample")
-    layout = recognised(row)
+    layout = layout or recognised(row)
     if layout is None:
-        raise RowError("row", "neither conversations_v0 (mmevol) nor conversations (llava)", "use one of these layouts")
+        told = "neither conversations_v0 (mmevol) nor conversations (llava, sharegpt) nor messages (openai)"
+        raise RowError("row", told, "use one of these layouts")
     return layout.parse(row)
 
 

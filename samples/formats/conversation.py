@@ -1,0 +1,53 @@
+"""Turns of a conversation about images, as several layouts hold them: `<image>` stands where an image goes."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from ..sample import QA
+from .fields import RowError, text
+
+TOKEN: Final = "<image>"  # noqa: S105
+_LINE: Final = re.compile(rf"\n?{TOKEN}\n?")
+_FRONT: Final = re.compile(rf"\s*(?:{TOKEN}\s*)*")
+
+
+def questions(turns: Sequence[str], images: int, name: str) -> tuple[QA, ...]:
+    """The questions in `turns` (asked, answered, asked, ...) about so many images. `name` is the field's.
+
+    Tokens in front of the first turn, or around its only image, are dropped. Where a turn further on or the
+    middle of a text places one of several images, its token becomes `[image 2]`, counted from 1. Raises RowError.
+    """
+    if not turns:
+        raise RowError(name, "holds no turns", "add a human and a gpt turn or remove the row")
+    if len(turns) % 2:
+        raise RowError(name, f"turn {len(turns)}: a human turn without an answer", "add the gpt turn")
+    tokens = sum(turn.count(TOKEN) for turn in turns)
+    if tokens != images:
+        raise RowError(name, f"{tokens} {TOKEN} tokens for {images} images", "make them as many")
+    for index in range(1, len(turns), 2):
+        if TOKEN in turns[index]:
+            raise RowError(name, f"turn {index + 1}: an answer holds {TOKEN}", f"put {TOKEN} into a question")
+    placed = _placed(turns)
+    pairs = zip(placed[::2], placed[1::2], strict=True)
+    return tuple(
+        QA(id=f"q{n}", question=text(asked, f"{name} turn {2 * n - 1}", empty=False), answer=answer)
+        for n, (asked, answer) in enumerate(pairs, start=1)
+    )
+
+
+def _placed(turns: Sequence[str]) -> list[str]:
+    """`turns` without tokens."""
+    head = _FRONT.match(turns[0])
+    front = head.group() if head else ""
+    count = sum(turn.count(TOKEN) for turn in turns)
+    if count <= 1 or front.count(TOKEN) == count or turns[0].rstrip().endswith(f"\n{TOKEN}" * count):
+        return [_LINE.sub("", turn) for turn in turns]
+    number = 0
+
+    def numbered(_: re.Match[str]) -> str:
+        nonlocal number
+        number += 1
+        return f"[image {number}]"
+
+    return [re.sub(TOKEN, numbered, turn) for turn in turns]

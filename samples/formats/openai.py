@@ -1,0 +1,100 @@
+"""OpenAI's chat messages: `content` is a text or a list of parts, of which `image_url` and `image` are images."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .conversation import TOKEN, questions
+from .fields import (
+    Draft,
+    Reference,
+    RowError,
+    Unknown,
+    entries,
+    identity_or_digest,
+    image_reference,
+    image_references,
+    kind,
+    objects,
+    required,
+    text,
+)
+
+_UNASKED: Final = ("system", "developer")
+
+
+def matches(row: Mapping[str, Any]) -> bool:
+    """Whether `row` is in this layout."""
+    return "messages" in row
+
+
+def parse(row: Mapping[str, Any]) -> Draft:
+    """The seed in `row`: each user message with its answer is a question. System messages are not kept, but counted.
+
+    An `image` part without an image of its own, and `<image>` in a text, stand for the next one of the field `images`.
+    Raises RowError.
+    """
+    messages = objects(required(row, "messages"), "messages")
+    unknown: Unknown = Unknown()
+    while messages and messages[0].get("role") in _UNASKED:
+        unknown["turn", str(messages[0]["role"])] += 1
+        messages = messages[1:]
+    found = _Images([*image_references(row)] if row.get("images") or row.get("image") else [])
+    skipped = unknown.total()
+    turns = [_turn(message, index, skipped, found) for index, message in enumerate(messages)]
+    if found.spare:
+        raise RowError("images", f"{len(found.spare)} more than the messages place", "add an image part for each")
+    if not found.placed:
+        raise RowError("messages", "missing image", "add an image_url part, or images")
+    qas = questions(turns, len(found.placed), "messages")
+    return Draft(id=identity_or_digest(row), images=tuple(found.placed), qas=qas, unknown=unknown)
+
+
+class _Images:
+    """The images of a row in the order in which its messages place them; `spare` are those not placed yet."""
+
+    def __init__(self, spare: list[Reference]) -> None:
+        self.spare = spare
+        self.placed: list[Reference] = []
+
+    def next(self, place: str) -> None:
+        if not self.spare:
+            raise RowError(place, "places an image that is not there", "add it to images")
+        self.placed.append(self.spare.pop(0))
+
+
+def _turn(message: Mapping[str, Any], index: int, skipped: int, images: _Images) -> str:
+    place, role = f"messages turn {index + skipped + 1}", message.get("role")
+    expected = ("user", "assistant")[index % 2]
+    if role != expected:
+        remedy = "let user and assistant take turns, user first"
+        raise RowError(place, f"expected {expected!r}, found {role!r}", remedy)
+    content = message.get("content")
+    if isinstance(content, str):
+        for _ in range(content.count(TOKEN)):
+            images.next(place)
+        return text(content, place, empty=False)
+    parts = entries(content, place)
+    return text(
+        "\n".join(_part(part, f"{place} part {n + 1}", images) for n, part in enumerate(parts)), place, empty=False
+    )
+
+
+def _part(part: object, place: str, images: _Images) -> str:
+    if not isinstance(part, dict):
+        raise RowError(place, f"expected an object, found {kind(part)}", "write an object with a type")
+    match part.get("type"):
+        case "text":
+            said = text(part.get("text"), place)
+            for _ in range(said.count(TOKEN)):
+                images.next(place)
+            return said
+        case "image_url":
+            url = part.get("image_url")
+            images.placed.append(image_reference(url.get("url") if isinstance(url, dict) else url, place))
+        case "image" if part.get("image") is None:
+            images.next(place)
+        case "image":
+            images.placed.append(image_reference(part["image"], place))
+        case other:
+            raise RowError(place, f"type {other!r} is neither text nor image_url", "remove the part or the row")
+    return TOKEN

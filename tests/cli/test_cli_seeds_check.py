@@ -1,0 +1,46 @@
+"""`evolgraph seeds check`: what a set holds, and what is wrong with it."""
+
+import json
+import shutil
+from pathlib import Path
+
+from .conftest import Run
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def test_a_sound_set_is_told_in_figures(evolgraph: Run) -> None:
+    said = evolgraph("seeds", "check", DATA / "mmevol.json", "--json")
+    assert said.code == 0
+    told = said.json
+    assert (told["rows"], told["samples"], told["quarantined"], told["problems"]) == (2, 2, 0, [])
+    assert (told["images"], told["images_per_sample"]) == (2, {"1": 1, "2": 1})
+    assert told["longer_sides"] == {"least": 16, "median": 20, "greatest": 20}
+    assert told["skills"] == {"Calculating": 1, "Existence": 1, "OCR": 1}
+    assert told["objects"] == {"red square": 1, "blue square": 1, "stripe": 1}
+    assert told["not_kept"] == {"form short_answer": 1}
+    assert "questions: 2" in evolgraph("seeds", "check", DATA / "mmevol.json").out
+
+
+def test_problems_are_listed_and_tell_by_the_exit_code(evolgraph: Run, tmp_path: Path) -> None:
+    shutil.copy(DATA / "desk.png", tmp_path)
+    row = json.loads((DATA / "llava.json").read_text())[0]
+    (tmp_path / "some.jsonl").write_text(json.dumps(row) + "\n{\n" + json.dumps(row | {"id": "x", "image": "gone.png"}))
+    said = evolgraph("seeds", "check", "some.jsonl")
+    assert said.code == 1
+    assert said.out.splitlines()[0].startswith("some.jsonl:2: row: not valid JSON")
+    assert said.out.splitlines()[1] == (
+        "some.jsonl:3 (x): image: gone.png: missing image: no such file under . (or give --images DIR)"
+    )
+    said = evolgraph("seeds", "check", "some.jsonl", "--json")
+    assert (said.code, said.json["quarantined"], len(said.json["problems"])) == (1, 2, 2)
+
+
+def test_what_cannot_be_used_at_all_is_exit_2(evolgraph: Run, tmp_path: Path) -> None:
+    assert "no such file" in evolgraph("seeds", "check", "gone.json").line
+    assert "no format 'x'" in evolgraph("seeds", "check", DATA / "llava.json", "--format", "x").line
+    (tmp_path / "bad.jsonl").write_text("{}\n[]\n")
+    said = evolgraph("seeds", "check", "bad.jsonl")
+    assert said.code == 2
+    assert "none of 2 rows can be used (correct what is listed)" in said.err
+    assert len(said.out.splitlines()) == 2
