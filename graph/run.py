@@ -229,7 +229,7 @@ class Evolution:
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
         )
         await forget_quarantine(self._store, self.run.id)
-        self._session = await start_session(self._store, self.run.id)
+        self._session = await start_session(self._store, self.run.id, self._feed.images.root)
 
     async def _take_up_again(self) -> None:
         """Opens the settled samples again that the settings name: failed ones, or those that may now go further."""

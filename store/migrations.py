@@ -5,6 +5,7 @@ import sqlite3
 from sqlite_utils import Database, Migrations
 
 from .errors import StoreError
+from .listing import m0011_sample_totals
 
 
 def m0001_runs(database: Database) -> None:
@@ -332,6 +333,7 @@ _STEPS = (
     m0008_views_of_calls,
     m0009_quarantine,
     m0010_calls_cut_off,
+    m0011_sample_totals,
 )
 _NAMES = {step.__name__ for step in _STEPS}
 _migrations = Migrations("evolgraph")

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -147,10 +148,11 @@ def quarantined(db: sqlite3.Connection, run: str) -> Iterator[dict[str, str]]:
         yield {"where": place, "reason": reason}
 
 
-async def start_session(store: Store, run: str) -> int:
-    """Notes that this process works on `run` from now on; gives the session's id."""
+async def start_session(store: Store, run: str, images: Path | None = None) -> int:
+    """Notes that this process works on `run` from now on, with `images` as its image root; gives the session's id."""
     session = time.time_ns()
     row = {"id": session, "run": run, "started_ns": session, "pid": os.getpid(), "host": socket.gethostname()}
+    row["images"] = os.path.abspath(images) if images else None  # noqa: PTH100, ASYNC240 (asks no disk)
     await store.writer.insert({"sessions": [row]})
     return session
 

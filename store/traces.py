@@ -28,23 +28,6 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleLine:
-    """A sample in a list. `status` is `pending` until it is settled; `directions` are those of its rounds, in order."""
-
-    id: str
-    position: int
-    status: str
-    rounds: int | None
-    reason: str | None
-    complexity_before: float | None
-    complexity_after: float | None
-    accepted: int
-    rejected: int
-    lost: int
-    directions: list[str] = field(metadata=JSON)
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
     """A piece of work on a sample, a call included; times in nanoseconds since 1970."""
 
@@ -136,49 +119,11 @@ _RUNS = """(
            (SELECT count(*) FROM v_settled e WHERE e.run = r.id) AS settled,
            (SELECT count(*) FROM sessions o WHERE o.run = r.id) AS sessions
     FROM runs r) ORDER BY created_ns DESC, id"""
-_SAMPLES = """(
-    SELECT s.id, s.position, coalesce(e.status, 'pending') AS status, e.rounds, e.reason,
-           e.complexity_before, e.complexity_after,
-           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND {end} = 'accepted') AS accepted,
-           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND {end} = 'rejected') AS rejected,
-           (SELECT count(*) FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND {end} = 'lost') AS lost,
-           (SELECT json_group_array(direction) FROM
-               (SELECT direction FROM decisions d WHERE d.run = s.run AND d.sample = s.id ORDER BY round)) AS directions
-    FROM samples s LEFT JOIN v_settled e ON e.run = s.run AND e.sample = s.id
-    WHERE s.run = :run {conditions}
-    ORDER BY s.position LIMIT :limit OFFSET :offset)"""
-_CONDITIONS = {
-    "status": " AND coalesce(e.status, 'pending') = :status",
-    "direction": " AND EXISTS (SELECT 1 FROM decisions d"
-    " WHERE d.run = s.run AND d.sample = s.id AND d.direction = :direction)",
-    "code": " AND EXISTS (SELECT 1 FROM verdicts v WHERE v.run = s.run AND v.sample = s.id AND v.code = :code)",
-}
 
 
 def runs(db: sqlite3.Connection) -> list[RunLine]:
     """The runs of a store, the newest first."""
     return fetch(db, RunLine, _RUNS)
-
-
-def samples(
-    db: sqlite3.Connection,
-    run: str,
-    *,
-    status: str | None = None,
-    direction: str | None = None,
-    code: str | None = None,
-    limit: int = 100,
-    offset: int = 0,
-) -> list[SampleLine]:
-    """Samples of a run that have begun, in the order of the seeds.
-
-    Only those with this `status`, with a round in this `direction`, with a verdict of this `code`. A `limit` of -1 is
-    none.
-    """
-    asked = {"status": status, "direction": direction, "code": code}
-    chosen = {name: value for name, value in asked.items() if value is not None}
-    source = _SAMPLES.format(end=_END, conditions="".join(_CONDITIONS[name] for name in chosen))
-    return fetch(db, SampleLine, source, {"run": run, "limit": limit, "offset": offset, **chosen})
 
 
 def trace(db: sqlite3.Connection, run: str, sample: str) -> Trace | None:

@@ -7,7 +7,8 @@ from evolgraph.graph import Settings, evolve
 from evolgraph.graph.metrics import registry_of
 from evolgraph.graph.outcome import Summary
 from evolgraph.store.connections import reading
-from evolgraph.store.traces import loss_reasons, rejection_reasons, samples
+from evolgraph.store.listing import listed
+from evolgraph.store.traces import loss_reasons, rejection_reasons
 
 from ..toy import Model, completion, seeds
 
@@ -47,7 +48,7 @@ async def test_pairs_whose_call_failed_are_lost_not_rejected_and_cost_nobody_kno
     with reading(tmp_path / "run.db") as db:
         assert rejection_reasons(db, summary.run) == []
         assert [row[:2] for row in loss_reasons(db, summary.run)] == [("bad-request", 12)]
-        assert sum(line.lost for line in samples(db, summary.run)) == 12
+        assert sum(line.lost for line in listed(db, summary.run, limit=-1)) == 12
 
 
 class SilentJudge(Model):

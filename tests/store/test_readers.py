@@ -9,9 +9,10 @@ from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.ledger import Ledger
 from evolgraph.store.lineage import rewarded, settled_records
+from evolgraph.store.listing import Filter, listed
 from evolgraph.store.runs import standing
 from evolgraph.store.store import Store
-from evolgraph.store.traces import rejection_reasons, runs, samples, totals, trace
+from evolgraph.store.traces import rejection_reasons, runs, totals, trace
 
 from .conftest import call, decision, round_, seed, settled
 
@@ -49,12 +50,14 @@ async def test_samples_are_listed_in_seed_order_and_filtered(
     store: Store, filters: dict[str, Any], expected: list[str]
 ) -> None:
     with reading(store.path) as db:
-        assert [line.id for line in samples(db, "r", **filters)] == expected
+        limits = {name: filters[name] for name in filters if name in ("limit", "offset")}
+        wanted = Filter(**{name: filters[name] for name in filters if name not in limits})
+        assert [line.sample for line in listed(db, "r", wanted, **limits)] == expected
 
 
 async def test_a_sample_line_tells_its_way(store: Store) -> None:
     with reading(store.path) as db:
-        line = samples(db, "r")[1]
+        line = listed(db, "r")[1]
     assert line.directions == ["perception", "reasoning"]
     assert (line.status, line.rounds, line.accepted, line.rejected) == ("exhausted", 2, 1, 1)
     assert (line.complexity_before, line.complexity_after) == (3.0, 5.0)

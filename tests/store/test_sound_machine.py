@@ -16,6 +16,7 @@ from evolgraph.graph import evolve
 from evolgraph.store import traces
 from evolgraph.store.check import examine
 from evolgraph.store.connections import reading
+from evolgraph.store.listing import listed
 from evolgraph.store.runs import newest_run
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -107,10 +108,10 @@ class AnyOrder(RuleBasedStateMachine):
         with reading(self.store) as db:
             run = newest_run(db)
             assert len(traces.runs(db)) == bool(run)
-            for line in traces.samples(db, run.id) if run else ():
-                found = traces.trace(db, run.id, line.id) if run else None
+            for line in listed(db, run.id, limit=-1) if run else ():
+                found = traces.trace(db, run.id, line.sample) if run else None
                 assert found
-                assert found.id == line.id
+                assert found.id == line.sample
                 assert (found.settled is None) == (line.status == "pending")
         assert self.expected
         for record in records(self.store):

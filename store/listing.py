@@ -1,0 +1,277 @@
+"""A line of totals for every sample, kept by triggers, so that any list of 100,000 samples is one quick scan."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+from .rows import JSON, fetch
+
+_CALLS = "FROM calls c WHERE c.run = s.run AND c.sample = s.id"
+_VERDICTS = "FROM verdicts v WHERE v.run = s.run AND v.sample = s.id"
+_UNRULED = "(v.stage = 'agent' OR (v.stage = 'judge' AND v.score_after IS NULL))"
+_VIEW: Final = f"""
+    SELECT s.run, s.id AS sample, s.position, coalesce(e.status, 'pending') AS status,
+           substr(coalesce(json_extract(s.sample, '$.caption'), ''), 1, 200) AS caption,
+           json_extract(s.images, '$[0].sha256') AS image,
+           coalesce(e.rounds, (SELECT count(*) FROM decisions d WHERE d.run = s.run AND d.sample = s.id)) AS rounds,
+           e.complexity_before, e.complexity_after,
+           round(e.complexity_after - e.complexity_before, 4) AS gain,
+           (SELECT count(*) {_VERDICTS} AND v.accepted) AS accepted,
+           (SELECT count(*) {_VERDICTS} AND NOT v.accepted AND NOT {_UNRULED}) AS rejected,
+           (SELECT count(*) {_VERDICTS} AND NOT v.accepted AND {_UNRULED}) AS lost,
+           (SELECT json_group_array(direction) FROM
+               (SELECT direction FROM decisions d WHERE d.run = s.run AND d.sample = s.id ORDER BY d.round)
+           ) AS directions,
+           (SELECT json_group_array(DISTINCT v.code) {_VERDICTS} AND NOT v.accepted) AS codes,
+           (SELECT json_group_array(DISTINCT c.agent) {_CALLS}) AS agents,
+           (SELECT json_group_array(DISTINCT c.endpoint) {_CALLS} AND c.endpoint IS NOT NULL) AS endpoints,
+           (SELECT json_group_array(DISTINCT c.kind) {_CALLS} AND c.kind <> 'ok') AS errors,
+           (SELECT count(*) {_CALLS}) AS calls,
+           (SELECT coalesce(sum(c.prompt_tokens), 0) {_CALLS}) AS prompt_tokens,
+           (SELECT coalesce(sum(c.completion_tokens), 0) {_CALLS}) AS completion_tokens,
+           (SELECT coalesce(sum(c.ended_ns - c.started_ns), 0) / 1000000 {_CALLS}) AS call_ms,
+           coalesce(e.reason, '') AS reason, e.settled_ns
+    FROM samples s LEFT JOIN v_settled e ON e.run = s.run AND e.sample = s.id"""  # noqa: S608
+
+
+def m0011_sample_totals(database: Database) -> None:
+    """A line of totals for every sample, calls by time, and where a start's images lay."""
+    # Totals are taken when a sample begins, settles, or is taken up again; in between its line is out of date.
+    triggers = "".join(
+        f"""
+        CREATE TRIGGER totals_of_{table} AFTER INSERT ON {table} BEGIN
+            DELETE FROM sample_totals WHERE run = NEW.run AND sample = NEW.{column};
+            INSERT INTO sample_totals SELECT * FROM v_sample_totals WHERE run = NEW.run AND sample = NEW.{column};
+        END;"""  # noqa: S608
+        for table, column in (("samples", "id"), ("settled", "sample"), ("retries", "sample"))
+    )
+    database.executescript(f"""
+        CREATE VIEW v_sample_totals AS {_VIEW};
+        CREATE TABLE sample_totals (
+            run TEXT NOT NULL REFERENCES runs(id),
+            sample TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            status TEXT NOT NULL,
+            caption TEXT NOT NULL,
+            image TEXT,
+            rounds INTEGER NOT NULL,
+            complexity_before REAL,
+            complexity_after REAL,
+            gain REAL,
+            accepted INTEGER NOT NULL,
+            rejected INTEGER NOT NULL,
+            lost INTEGER NOT NULL,
+            directions TEXT NOT NULL,
+            codes TEXT NOT NULL,
+            agents TEXT NOT NULL,
+            endpoints TEXT NOT NULL,
+            errors TEXT NOT NULL,
+            calls INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL,
+            call_ms INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            settled_ns INTEGER,
+            PRIMARY KEY (run, sample)
+        ) STRICT;
+        INSERT INTO sample_totals SELECT * FROM v_sample_totals;
+        CREATE INDEX sample_totals_by_position ON sample_totals (run, position, sample);
+        CREATE INDEX sample_totals_by_status ON sample_totals (run, status);
+        CREATE INDEX sample_totals_by_image ON sample_totals (image);
+        CREATE INDEX calls_by_time ON calls
+            (run, ended_ns, kind, prompt_tokens, cached_tokens, completion_tokens);
+        ALTER TABLE sessions ADD COLUMN images TEXT;
+        {triggers}
+    """)  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTotals:
+    """A sample in a list. `status` is `pending` until it is settled; `directions` are those of its rounds, in order.
+
+    Pairs are `lost` that nobody ruled on; `codes` are those of all that were not accepted, `errors` the kinds of failed
+    calls; `call_ms` is the time the calls took together; `image` is the first image's SHA-256.
+    """
+
+    sample: str
+    position: int
+    status: str
+    caption: str
+    image: str | None
+    rounds: int
+    complexity_before: float | None
+    complexity_after: float | None
+    gain: float | None
+    accepted: int
+    rejected: int
+    lost: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    call_ms: int
+    reason: str
+    directions: list[str] = field(metadata=JSON)
+    codes: list[str] = field(metadata=JSON)
+    agents: list[str] = field(metadata=JSON)
+    endpoints: list[str] = field(metadata=JSON)
+    errors: list[str] = field(metadata=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which samples: those that meet everything that is given.
+
+    `verdict` is `accepted` or `rejected`: a pair of the sample was. `round` is one that the sample had; with a
+    `direction`, the round that went there. `text` is part of the id or the caption's beginning. Scores bound the
+    complexity after; `tokens_from` is the least number of tokens, `cost_from` the least cost, with the prices of a
+    million tokens in and out.
+    """
+
+    status: str | None = None
+    verdict: str | None = None
+    direction: str | None = None
+    round: int | None = None
+    code: str | None = None
+    agent: str | None = None
+    endpoint: str | None = None
+    error: str | None = None
+    score_from: float | None = None
+    score_to: float | None = None
+    tokens_from: int | None = None
+    cost_from: tuple[float, float, float] | None = None
+    text: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What is asked for, by name."""
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def values(self) -> dict[str, Any]:
+        """What is asked for, as the values of SQL parameters."""
+        values = self.given()
+        if self.cost_from:
+            del values["cost_from"]
+            values |= zip(("cost", "price_in", "price_out"), self.cost_from, strict=True)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By what samples are sorted: one of SORTS; samples without a value come last."""
+
+    by: str = "position"
+    descending: bool = False
+
+
+SORTS: Final = {
+    "position": "position",
+    "sample": "sample",
+    "status": "status",
+    "rounds": "rounds",
+    "before": "complexity_before",
+    "after": "complexity_after",
+    "gain": "gain",
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "calls": "calls",
+    "tokens": "(prompt_tokens + completion_tokens)",
+    "time": "call_ms",
+}
+VERDICTS: Final = ("accepted", "rejected")
+_HOLDS = "instr({column}, json_quote(:{name}))"
+_CONDITIONS: Final = {
+    "status": "status = :status",
+    "direction": _HOLDS.format(column="directions", name="direction"),
+    "round": "rounds >= :round",
+    "code": _HOLDS.format(column="codes", name="code"),
+    "agent": _HOLDS.format(column="agents", name="agent"),
+    "endpoint": _HOLDS.format(column="endpoints", name="endpoint"),
+    "error": _HOLDS.format(column="errors", name="error"),
+    "score_from": "complexity_after >= :score_from",
+    "score_to": "complexity_after <= :score_to",
+    "tokens_from": "prompt_tokens + completion_tokens >= :tokens_from",
+    "cost_from": "(prompt_tokens * :price_in + completion_tokens * :price_out) / 1e6 >= :cost",
+    "text": "(instr(lower(sample), lower(:text)) OR instr(lower(caption), lower(:text)))",
+}
+
+
+# Lines of pending samples are out of date: there are as many as are in flight, so they are made anew.
+_LINES: Final = (
+    "(SELECT * FROM sample_totals WHERE run = :run AND status <> 'pending' UNION ALL"
+    " SELECT * FROM v_sample_totals WHERE run = :run AND sample IN"
+    " (SELECT sample FROM sample_totals WHERE run = :run AND status = 'pending'))"
+)
+
+
+def _where(chosen: Mapping[str, Any]) -> str:
+    conditions = [_CONDITIONS[name] for name in chosen if name != "verdict"]
+    if "verdict" in chosen:
+        conditions.append(f"{chosen['verdict']} > 0" if chosen["verdict"] in VERDICTS else "0")
+    if "round" in chosen and "direction" in chosen:
+        conditions.append("json_extract(directions, '$[' || (:round - 1) || ']') = :direction")
+    return " AND ".join(conditions) or "1"
+
+
+def listed(
+    db: sqlite3.Connection,
+    run: str,
+    wanted: Filter = Filter(),
+    order: Order = Order(),
+    *,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[SampleTotals]:
+    """Samples of a run that have begun and that meet `wanted`, sorted. A `limit` of -1 is none."""
+    key, way = SORTS[order.by], "DESC" if order.descending else "ASC"
+    source = f"(SELECT * FROM {_LINES} WHERE {_where(wanted.given())}"  # noqa: S608
+    source += f" ORDER BY {key} {way} NULLS LAST, position, sample LIMIT :limit OFFSET :offset)"
+    return fetch(db, SampleTotals, source, {"run": run, "limit": limit, "offset": offset, **wanted.values()})
+
+
+def counted(db: sqlite3.Connection, run: str, wanted: Filter = Filter()) -> int:
+    """How many samples of a run meet `wanted`."""
+    sql = f"SELECT count(*) FROM {_LINES} WHERE {_where(wanted.given())}"  # noqa: S608
+    (count,) = db.execute(sql, {"run": run, **wanted.values()}).fetchone()
+    return count
+
+
+def neighbours(
+    db: sqlite3.Connection,
+    run: str,
+    sample: str,
+    wanted: Filter = Filter(),
+) -> tuple[str | None, str | None]:
+    """The samples before and after `sample`, in the order of the seeds, among those that meet `wanted`."""
+    chosen = {"run": run, "sample": sample, **wanted.values()}
+    place = "(SELECT position, sample FROM sample_totals WHERE run = :run AND sample = :sample)"
+    found: list[str | None] = []
+    for sign, way in (("<", "DESC"), (">", "ASC")):
+        sql = f"SELECT sample FROM {_LINES} WHERE {_where(wanted.given())} AND (position, sample) {sign} {place}"  # noqa: S608
+        row = db.execute(f"{sql} ORDER BY position {way}, sample {way} LIMIT 1", chosen).fetchone()
+        found.append(row[0] if row else None)
+    return found[0], found[1]
+
+
+def choices(db: sqlite3.Connection, run: str) -> dict[str, list[str]]:
+    """The values that filters of this run can take, by the filter's name."""
+    columns = {
+        "direction": "directions",
+        "code": "codes",
+        "agent": "agents",
+        "endpoint": "endpoints",
+        "error": "errors",
+    }
+    return {
+        name: [
+            value
+            for (value,) in db.execute(
+                f"SELECT DISTINCT value FROM (SELECT DISTINCT {column} AS several FROM {_LINES}),"  # noqa: S608
+                " json_each(several) ORDER BY 1",
+                {"run": run},
+            )
+        ]
+        for name, column in columns.items()
+    }
