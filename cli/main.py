@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),
     "serve": ("serve:serve", "Serve the embedded model over HTTP."),
     "trace": ("trace:trace", "Look into what the agents did and why."),
+    "view": ("view:view", "Show what the agents did in a browser."),
 }
 
 

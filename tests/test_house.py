@@ -169,8 +169,8 @@ def test_what_is_not_code_is_package_data() -> None:
     for path in repository_files():
         if path.suffix == ".py" or not shown(path).startswith(rooms):
             continue
-        package = "evolgraph." + shown(path.parent).replace("/", ".")
-        if not any(path.match(pattern) for pattern in data.get(package, ())):
+        packages = ["evolgraph." + shown(folder).replace("/", ".") for folder in (path.parent, path.parent.parent)]
+        if not any(path.match(pattern) for package in packages for pattern in data.get(package, ())):
             missing.append(shown(path))
     assert not missing
     assert "*.md" in data["evolgraph.prompts"]

@@ -59,6 +59,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"evolgraph"}
     assert "evolgraph/errors.py" in names
     assert "evolgraph/prompts/system.md" in names
+    assert {"evolgraph/viewer/templates/base.html", "evolgraph/viewer/static/app.js"} <= set(names)
     assert not [name for name in names if "/tests/" in name or "conftest" in name]
 
 

@@ -1,0 +1,196 @@
+"""The page of a run as a whole: how far it is, what was accepted, what it took."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ..store.rows import snapshot
+from ..store.traces import runs
+from . import drawing
+from .asked import Asked
+
+STATUSES: Final = ("reached", "exhausted", "stalled", "failed", "pending")
+_BUCKETS: Final = 60
+Ruled = list[tuple[int, str, str, int | None, int]]
+"""Round, direction, code, whether accepted (None: nobody ruled), and how many pairs."""
+_CODES: Final = 8
+
+
+def run_line(asked: Asked) -> dict[str, Any]:
+    """The run's row with its starts; `live` while its newest start has not ended."""
+    (line,) = (run for run in runs(asked.db) if run.id == asked.run)
+    sessions = [
+        {"started_ns": start, "ended_ns": end, "outcome": outcome}
+        for start, end, outcome in asked.db.execute(
+            "SELECT started_ns, ended_ns, outcome FROM sessions WHERE run = ? ORDER BY started_ns", (asked.run,)
+        )
+    ]
+    return {
+        "id": line.id,
+        "created_ns": line.created_ns,
+        "seed": line.seed,
+        "parent": line.parent,
+        "samples": line.samples,
+        "settled": line.settled,
+        "fingerprint": dict(line.fingerprint),
+        "sessions": sessions,
+        "live": bool(sessions) and sessions[-1]["ended_ns"] is None,
+    }
+
+
+def pulse(asked: Asked) -> dict[str, Any]:
+    """A word that changes whenever there is news of the run, and whether more is to come. Quick on any store."""
+    db = asked.db
+    (calls,) = db.execute("SELECT max(rowid) FROM calls").fetchone()
+    (rewards,) = db.execute("SELECT max(seq) FROM rewards").fetchone()
+    (ends,) = db.execute("SELECT count(ended_ns) FROM sessions").fetchone()
+    row = db.execute(
+        "SELECT ended_ns FROM sessions WHERE run = ? ORDER BY started_ns DESC LIMIT 1", (asked.run,)
+    ).fetchone()
+    return {"version": f"{calls or 0}-{rewards or 0}-{ends}", "live": row is not None and row[0] is None}
+
+
+def overview(asked: Asked) -> dict[str, Any]:
+    """What the overview shows."""
+    with snapshot(asked.db):
+        ruled = asked.slowly("acceptance", lambda: _ruled(asked))
+        calls = asked.slowly("calls", lambda: _calls(asked))
+        line = run_line(asked)
+        return {
+            "run": line,
+            "statuses": _statuses(asked),
+            "acceptance": _acceptance(ruled, line["fingerprint"].get("directions", [])),
+            "codes": _codes(ruled),
+            "lost": sum(count for *_, accepted, count in ruled if accepted is None),
+            "complexity": _complexity(asked),
+            "calls": calls,
+            "cost": asked.prices.cost(calls["prompt_tokens"], calls["completion_tokens"]),
+            "throughput": _throughput(asked) if calls["count"] else None,
+        }
+
+
+def _statuses(asked: Asked) -> list[dict[str, Any]]:
+    found = dict(
+        asked.db.execute("SELECT status, count(*) FROM sample_totals WHERE run = ? GROUP BY 1", (asked.run,)).fetchall()
+    )
+    total = sum(found.values()) or 1
+    shown, offset = [], 0.0
+    for status in STATUSES:
+        share = found.get(status, 0) / total
+        shown.append({"status": status, "count": found.get(status, 0), "share": share, "offset": offset})
+        offset += share
+    return shown
+
+
+def _ruled(asked: Asked) -> Ruled:
+    return asked.db.execute(
+        "SELECT round, direction, code, CASE WHEN accepted THEN 1 WHEN stage = 'agent' OR (stage = 'judge' AND"
+        " score_after IS NULL) THEN NULL ELSE 0 END, count(*) FROM verdicts WHERE run = ? GROUP BY 1, 2, 3, 4",
+        (asked.run,),
+    ).fetchall()
+
+
+def _acceptance(ruled: Ruled, order: Sequence[str]) -> dict[str, Any]:
+    """Accepted and rejected pairs by direction (rows) and round (columns), with their sums."""
+    cells: dict[tuple[str, int], list[int]] = {}
+    for number, direction, _, accepted, count in ruled:
+        if accepted is None:
+            continue
+        for key in ((direction, number), (direction, 0), ("", number), ("", 0)):
+            cells.setdefault(key, [0, 0])[0 if accepted else 1] += count
+    rounds = sorted({number for _, number in cells} - {0})
+    found = {direction for direction, _ in cells} - {""}
+    names = [*(name for name in order if name in found), *sorted(found - set(order))]
+    rows = [{"direction": name, "cells": [_cell(cells, name, number) for number in [*rounds, 0]]} for name in names]
+    return {"rounds": rounds, "rows": rows, "all": [_cell(cells, "", number) for number in [*rounds, 0]]}
+
+
+def _cell(cells: dict[tuple[str, int], list[int]], name: str, number: int) -> dict[str, Any]:
+    accepted, rejected = cells.get((name, number), (0, 0))
+    pairs = accepted + rejected
+    return {"accepted": accepted, "rejected": rejected, "rate": accepted / pairs if pairs else None}
+
+
+def _codes(ruled: Ruled) -> list[dict[str, Any]]:
+    counts: dict[str, int] = {}
+    for _, _, code, accepted, count in ruled:
+        if accepted == 0:
+            counts[code] = counts.get(code, 0) + count
+    most = max(counts.values(), default=1)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_CODES]
+    return [{"code": code, "count": count, "share": count / most} for code, count in ranked]
+
+
+def _complexity(asked: Asked) -> dict[str, Any]:
+    """How many settled samples had each complexity, before and after, in whole points from 1 to 10; and the means."""
+    found: dict[str, Any] = {}
+    for name in ("before", "after"):
+        rows = asked.db.execute(
+            f"SELECT CAST(round(complexity_{name}) AS INTEGER), count(*), avg(complexity_{name}) FROM sample_totals"  # noqa: S608
+            " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL GROUP BY 1",
+            (asked.run,),
+        ).fetchall()
+        counts = {point: count for point, count, _ in rows}
+        total = sum(counts.values())
+        found[name] = {
+            "counts": [counts.get(point, 0) for point in range(1, 11)],
+            "mean": sum(count * mean for _, count, mean in rows) / total if total else None,
+        }
+    most = max(*found["before"]["counts"], *found["after"]["counts"], 1)
+    for side in found.values():
+        side["bars"] = drawing.bars(side["counts"], 440, 110, 14, most)
+    return found
+
+
+def _calls(asked: Asked) -> dict[str, Any]:
+    rows = asked.db.execute(
+        "SELECT kind, count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), max(ended_ns)"
+        " FROM calls WHERE run = ? GROUP BY kind ORDER BY 2 DESC",
+        (asked.run,),
+    ).fetchall()
+
+    def total(column: int) -> int | None:
+        told = [row[column] for row in rows if row[column] is not None]
+        return sum(told) if told else None
+
+    most = max((row[1] for row in rows if row[0] != "ok"), default=1)
+    return {
+        "count": sum(row[1] for row in rows),
+        "prompt_tokens": total(2),
+        "cached_tokens": total(3),
+        "completion_tokens": total(4),
+        "last_ns": max((row[5] for row in rows), default=None),
+        "errors": [{"kind": row[0], "count": row[1], "share": row[1] / most} for row in rows if row[0] != "ok"],
+    }
+
+
+def _throughput(asked: Asked) -> dict[str, Any]:
+    """Calls and tokens that ended in each of up to 60 equal stretches of the run, with the rates a second."""
+    first, last = asked.db.execute(
+        "SELECT min(ended_ns), max(ended_ns) FROM calls WHERE run = ?", (asked.run,)
+    ).fetchone()
+    step = max((last - first) // _BUCKETS + 1, 1_000_000_000)
+    rows = asked.slowly(
+        f"throughput {step}",
+        lambda: asked.db.execute(
+            "SELECT (ended_ns - ?1) / ?2, count(*), total(prompt_tokens) + total(completion_tokens)"
+            " FROM calls WHERE run = ?3 GROUP BY 1",
+            (first, step, asked.run),
+        ).fetchall(),
+    )
+    calls, tokens = [0] * _BUCKETS, [0.0] * _BUCKETS
+    used = (last - first) // step + 1
+    for bucket, count, spent in rows:
+        if bucket < _BUCKETS:
+            calls[bucket], tokens[bucket] = count, spent
+    seconds = step / 1e9
+    return {
+        "step_s": seconds,
+        "start_ns": first,
+        "end_ns": first + used * step,
+        "calls": calls[:used],
+        "tokens": tokens[:used],
+        "peak_calls_s": max(calls) / seconds,
+        "peak_tokens_s": max(tokens) / seconds,
+        "mean_calls_s": sum(calls) / (used * seconds),
+        "bars": drawing.bars(calls[:used], 640, 110, 2),
+    }
