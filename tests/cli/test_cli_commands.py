@@ -87,10 +87,10 @@ def test_trace_lists_runs_and_samples(first: Said, run: Run) -> None:
     (told,) = run("trace", "runs", "seeds.db", "--json").json["runs"]
     assert (told["id"], told["samples"], told["settled"]) == (first.json["run"], 3, 3)
     samples = run("trace", "list", "seeds.db", "--json").json["samples"]
-    assert [sample["id"] for sample in samples] == ["astronaut", "cat", "coffee"]
+    assert [sample["sample"] for sample in samples] == ["astronaut", "cat", "coffee"]
     table = run("trace", "list", "seeds.db")
     assert table.code == 0
-    assert all(sample["id"] in table.out for sample in samples)
+    assert all(sample["sample"] in table.out for sample in samples)
 
 
 def test_trace_shows_what_happened_to_a_sample_and_why(first: Said, run: Run) -> None:

@@ -1,0 +1,65 @@
+"""What the trace commands share: the run they are about, tables, JSON, and their one error."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.table import Table
+
+from ..errors import EvolgraphError
+from ..store import traces
+from ..store.connections import reading
+
+STORE = click.argument("store", type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+LINES = click.option("--ndjson", is_flag=True, help="Print one JSON object a line.")
+_RIGHT = ("settled", "samples", "accepted", "rejected", "calls", "tokens", "failed", "cost", "median", "p95", "round")
+
+
+class TraceError(EvolgraphError):
+    """Something was asked of a store that it does not hold."""
+
+    kind = "trace"
+
+
+def prices(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that tell prices, as `price_in` and `price_out`."""
+    for name, what in (("--price-out", "completion"), ("--price-in", "prompt")):
+        told = click.option(name, type=click.FloatRange(0), help=f"Money for a million {what} tokens, to tell costs.")
+        command = told(command)
+    return command
+
+
+def chosen_run(store: Path) -> str:
+    """The id of the store's newest run that is no fork. Raises TraceError when it holds none."""
+    with reading(store) as db:
+        found = traces.runs(db)
+    if not found:
+        raise TraceError("the store holds no run", where=str(store))
+    return next(run.id for run in found if run.parent is None)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """An empty table; columns of numbers are on the right."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in _RIGHT else "left")
+    return made
+
+
+def change(before: float | None, after: float | None) -> str:
+    """How a score changed."""
+    return "-" if before is None or after is None else f"{before:.2f} -> {after:.2f}"
+
+
+def print_json(value: Any) -> None:
+    """Prints one JSON object on one line."""
+    click.echo(orjson.dumps(value).decode())
+
+
+def print_lines(values: Iterable[Any]) -> None:
+    """Prints a JSON object a line."""
+    for value in values:
+        print_json(value)

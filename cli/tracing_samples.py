@@ -1,0 +1,85 @@
+"""`evolgraph trace list`: samples of a run, filtered and sorted."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ..store.connections import reading
+from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
+from .tracing import JSON, LINES, STORE, change, chosen_run, prices, print_json, print_lines, table
+
+_STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
+
+
+@click.command(name="list")
+@STORE
+@click.option("--status", type=click.Choice(_STATUSES))
+@click.option("--verdict", type=click.Choice(VERDICTS), help="Only samples with a pair that was accepted or rejected.")
+@click.option("--direction", help="Only samples that had a round in this direction.")
+@click.option("--round", type=click.IntRange(1), help="Only samples that had this round; with --direction, there.")
+@click.option("--reason", "--code", "code", help="Only samples with a pair rejected for this, such as not-correct.")
+@click.option("--agent", help="Only samples with a call of this agent.")
+@click.option("--error", help="Only samples with a call that failed in this way, such as timeout.")
+@click.option("--endpoint", help="Only samples with a call to this URL.")
+@click.option("--score-from", type=float, help="Only samples of at least this complexity.")
+@click.option("--score-to", type=float, help="Only samples of at most this complexity.")
+@click.option("--tokens-from", type=click.IntRange(0), help="Only samples that took at least so many tokens.")
+@click.option("--cost-from", type=click.FloatRange(0), help="Only samples that cost at least this; needs the prices.")
+@click.option("--text", help="Only samples with this in their id or caption.")
+@click.option("--sort", default="position", show_default=True, help=f"{', '.join(SORTS)}; with a minus, falling.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(-1), help="-1: all.")
+@click.option("--offset", default=0, type=click.IntRange(0))
+@prices
+@JSON
+@LINES
+def list_samples(
+    store: Path,
+    *,
+    sort: str,
+    limit: int,
+    offset: int,
+    price_in: float | None,
+    price_out: float | None,
+    as_json: bool,
+    ndjson: bool,
+    cost_from: float | None,
+    **filters: Any,
+) -> None:
+    """List samples of the newest run in STORE."""
+    priced = price_in is not None and price_out is not None
+    if sort.removeprefix("-") not in SORTS:
+        raise click.BadParameter(f"{sort} is none of {', '.join(SORTS)}", param_hint="--sort")
+    if cost_from is not None and not priced:
+        raise click.UsageError("--cost-from needs --price-in and --price-out")
+    run = chosen_run(store)
+    wanted = Filter(**filters, cost_from=(cost_from, price_in or 0, price_out or 0) if cost_from is not None else None)
+    order = Order(sort.removeprefix("-"), descending=sort.startswith("-"))
+    with reading(store) as db:
+        found = listed(db, run, wanted, order, limit=limit, offset=offset)
+    rows = [asdict(one) | ({"cost": _cost(one, price_in, price_out)} if priced else {}) for one in found]
+    if as_json:
+        print_json({"run": run, "samples": rows})
+    elif ndjson:
+        print_lines(rows)
+    else:
+        _print(found, price_in, price_out, priced=priced)
+
+
+def _print(found: list[SampleTotals], price_in: float | None, price_out: float | None, *, priced: bool) -> None:
+    columns = ("sample", "status", "complexity", "accepted", "rejected", "calls", "cost" if priced else "tokens")
+    lines = table(*columns, "directions", "rejected for")
+    for one in found:
+        score = change(one.complexity_before, one.complexity_after)
+        spent = f"{_cost(one, price_in, price_out):.4f}" if priced else f"{one.prompt_tokens + one.completion_tokens:,}"
+        counts = (str(one.accepted), str(one.rejected), str(one.calls), spent)
+        ways = (Text(" > ".join(one.directions)), Text(", ".join(one.codes)))
+        lines.add_row(Text(one.sample), one.status, score, *counts, *ways)
+    Console().print(lines)
+
+
+def _cost(one: SampleTotals, price_in: float | None, price_out: float | None) -> float:
+    return (one.prompt_tokens * (price_in or 0) + one.completion_tokens * (price_out or 0)) / 1e6

@@ -1,0 +1,79 @@
+"""The trace commands: list, show, sql, stats."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ..viewer.conftest import fill
+from .conftest import Run, run_in
+
+
+@pytest.fixture
+async def run(tmp_path: Path) -> Run:
+    await fill(tmp_path / "run.db")
+    return run_in(tmp_path)
+
+
+async def test_list_filters_and_sorts(run: Run) -> None:
+    for words, names in [
+        (("--verdict", "rejected"), ["first"]),
+        (("--reason", "not-correct"), ["first"]),
+        (("--error", "timeout"), ["second"]),
+        (("--agent", "judge"), ["first", "second"]),
+        (("--endpoint", "http://127.0.0.1:1"), ["first", "second", "third"]),
+        (("--direction", "reasoning", "--round", "2"), ["first"]),
+        (("--direction", "reasoning", "--round", "1"), []),
+        (("--score-from", "5", "--score-to", "6"), ["first", "second"]),
+        (("--cost-from", "0.0002", "--price-in", "1", "--price-out", "1"), ["first", "second"]),
+        (("--sort", "-rejected", "--limit", "1"), ["first"]),
+        (("--status", "pending"), ["third"]),
+    ]:
+        told = run("trace", "list", "run.db", *words, "--json").json
+        assert [one["sample"] for one in told["samples"]] == names, words
+    lines = run("trace", "list", "run.db", "--ndjson").out.splitlines()
+    assert [json.loads(line)["sample"] for line in lines] == ["first", "second", "third"]
+    assert "not-correct" in run("trace", "list", "run.db").out
+    assert "needs --price-in" in run("trace", "list", "run.db", "--cost-from", "1").line
+    assert "none of position" in run("trace", "list", "run.db", "--sort", "id;drop").line
+
+
+async def test_show_tells_odds_reasons_and_messages(run: Run) -> None:
+    shown = run("trace", "show", "run.db", "first", "--messages").out
+    for text in ("25.0%", "75.0%", "rejected by judge: not-correct", "not grounded, not correct", "reward +0.200",
+                 "[image a.png, size unknown]", "You evolve.", "The reply.", "perception: +0.0 ms, 1.0 s"):  # fmt: skip
+        assert text in shown, text
+    assert "You evolve." not in run("trace", "show", "run.db", "first").out
+
+
+async def test_sql_answers_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+    query = "SELECT sample, status FROM sample_totals ORDER BY position"
+    assert run("trace", "sql", "run.db", query, "--json").json == {
+        "columns": ["sample", "status"],
+        "rows": [["first", "exhausted"], ["second", "failed"], ["third", "pending"]],
+    }
+    assert "exhausted" in run("trace", "sql", "run.db", query).out
+    for refused in ("DELETE FROM calls", "nonsense", "SELECT 1; SELECT 2", f"ATTACH '{tmp_path}/new.db' AS x"):
+        assert "cannot be answered" in run("trace", "sql", "run.db", refused).line
+    assert run("trace", "sql", "run.db", "SELECT count(*) FROM calls", "--json").json["rows"] == [[5]]
+    assert not (tmp_path / "new.db").exists()
+
+
+async def test_stats_sum_up(run: Run) -> None:
+    told = run("trace", "stats", "run.db", "--price-in", "1", "--price-out", "2", "--json").json
+    assert told["cost"] == pytest.approx((5 * 100 + 2 * 5 * 20) / 1e6)
+    assert [(one["direction"], one["accepted"], one["rejected"]) for one in told["pairs"]] == [
+        ("perception", 0, 1),
+        ("reasoning", 1, 0),
+    ]
+    agents = {one["agent"]: (one["calls"], one["failed"], one["median_ms"]) for one in told["agents"]}
+    assert agents == {"judge": (2, 1, 250.0), "perception": (3, 0, 250.0)}
+    assert "not-correct" in run("trace", "stats", "run.db").out
+
+
+async def test_hostile_text_does_not_reach_the_terminals_markup(tmp_path: Path) -> None:
+    await fill(tmp_path / "run.db", "[bold red]x[/] [link=http://203.0.113.9]")
+    run = run_in(tmp_path)
+    name = run("trace", "list", "run.db", "--json").json["samples"][0]["sample"]
+    assert "[bold red]" in run("trace", "show", "run.db", name, "--messages").out
+    assert "[bold red]" in run("trace", "stats", "run.db").out
