@@ -18,7 +18,7 @@ from . import parts as part_scenario
 from . import size as size_scenario
 from . import soak as soaking
 from . import startup as start_scenario
-from . import suite
+from . import suite, viewing
 from .kills import Plan, kills, shown
 from .resume import resume
 from .throughput import Workload, table, throughput
@@ -136,6 +136,16 @@ def _fuzz(ctx: click.Context, as_json: bool, **options: Any) -> None:
     found = fuzzing.fuzz(fuzzing.Fuzz(**options))
     click.echo(orjson.dumps(found).decode() if as_json else fuzzing.shown(found))
     ctx.exit(0 if found["clean"] else 1)
+
+
+@benchmarks.command("viewing")
+@click.option("--samples", default=100_000, show_default=True, type=click.IntRange(100))
+@click.option("--commits", default=2_000, show_default=True, type=click.IntRange(800))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _viewing(samples: int, commits: int, as_json: bool) -> None:
+    """How long the viewer's grid takes over many samples, and what a viewer does to the run's commits."""
+    found = viewing.viewing(samples, commits)
+    click.echo(orjson.dumps(found).decode() if as_json else viewing.shown(found))
 
 
 @benchmarks.command("resume")
