@@ -45,7 +45,6 @@ class State(TypedDict):
     generations: list[dict[str, Any]]
     reward: dict[str, Any] | None
     history: list[dict[str, Any]]
-    asked: list[str]
     idle: int
     judged: int
     tokens: int | None
@@ -74,7 +73,6 @@ def initial(sample: Sample, position: int) -> State:
         "generations": [],
         "reward": None,
         "history": [],
-        "asked": [],
         "idle": 0,
         "judged": 0,
         "tokens": 0,
