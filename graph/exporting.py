@@ -19,6 +19,7 @@ from ..store.figures import Acceptance, acceptance
 from ..store.runs import Run, newest_run, quarantined
 from ..store.traces import RunTotals, rejection_reasons, totals
 from .card import card
+from .feed import kept_images
 from .results import evolved, replacing
 
 __all__ = ["FORMATS", "IMAGES", "ExportError", "Plan", "export"]
@@ -95,7 +96,7 @@ def export(store: Path, plan: Plan) -> dict[str, Any]:
     figures = _figures(store)
     _refuse_misfit(plan, figures.run)
     _refuse_to_overwrite(plan, store)
-    pictures = Pictures(plan.images, ImageRoot(plan.image_root), plan.folder)
+    pictures = Pictures(plan.images, ImageRoot(plan.image_root, kept=kept_images(store)), plan.folder)
     rows = (row for row in evolved(store, figures.run.id) if row.status != "failed")
     with replacing(plan.output) as stream:
         lines = plan.output.suffix == ".jsonl"

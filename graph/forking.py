@@ -23,6 +23,7 @@ from ..store.ledger import Ledger
 from ..store.runs import Run, history_of, is_fork, run_named
 from ..store.store import Store
 from .checks import check_policy
+from .feed import kept_images
 from .identity import RunError, fingerprint
 from .machine import build_graph
 from .models import gathered
@@ -107,7 +108,7 @@ async def fork(
         state = await _state_before(opened, parent.id, turn)
         settings = _settings(parent)
         policy = await _policy(parent, turn, settings)
-        root = ImageRoot(images or store.parent)
+        root = ImageRoot(images or store.parent, kept=kept_images(store))
         for image in state["sample"]["images"]:
             await asyncio.to_thread(root.encode, Image.model_validate(image))
         served = await gathered(endpoints, {}, stack)

@@ -151,6 +151,11 @@ class ImageRoot:
         path = name or embedded_path(digest, found.format)
         return Image(path=path, sha256=digest, width=found.width, height=found.height, converted=found.converted)
 
+    def place(self, image: Image) -> Path:
+        """Where the file of `image` lies: under the root, or in the folder `kept`."""
+        name = embedded_name(image.path)
+        return self.kept / name if self.kept and name else self.root / image.path
+
     def _read(self, path: str) -> bytes:
         file = self._open(path)
         try:

@@ -76,7 +76,7 @@ class Pictures:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()  # of an export that was killed
         if self.mode == "link":
-            os.link(self.root.root / image.path, draft, follow_symlinks=False)
+            os.link(self.root.place(image), draft, follow_symlinks=False)
         else:
             draft.write_bytes(found)
         draft.replace(target)
