@@ -57,6 +57,8 @@ class Pair:
     direction: str
     boxes: tuple[Box, ...] = ()
     siblings: Sequence[QA] = field(default=())
+    past: Sequence[str] = ()
+    """Questions that earlier rounds of this sample asked, and that are no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,15 @@ def copy(pair: Pair) -> Refusal | None:
     return None
 
 
+def duplicate(pair: Pair) -> Refusal | None:
+    """No earlier round of the sample asked this already."""
+    question = pair.candidate.qa.question
+    for asked in pair.past:
+        if _words(question) == _words(asked) or _alike(question, asked):
+            return Refusal("duplicate", f"an earlier round asked this already: {asked[:120]}")
+    return None
+
+
 @lru_cache(maxsize=4096)
 def _words(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\w+", text.lower()))
@@ -231,7 +242,7 @@ def length(pair: Pair) -> Refusal | None:
     return None
 
 
-SCREENS: Final[tuple[Screen, ...]] = (empty, vocabulary, length, leak, copy, boxes, calculation, choices)
+SCREENS: Final[tuple[Screen, ...]] = (empty, vocabulary, length, leak, copy, duplicate, boxes, calculation, choices)
 
 
 def screen(pair: Pair, screens: Sequence[Screen] = SCREENS) -> Refusal | None:

@@ -44,7 +44,8 @@ def screen_round(state: State, direction: str, screens: Sequence[Screen], *, evi
             continue
         candidate = normalise(offered[parent.id], parent)
         unknown += len(candidate.unknown)
-        pair = Pair(candidate, parent, direction, boxes, _siblings(heads, found.pairs, parent))
+        others = _siblings(heads, found.pairs, parent)
+        pair = Pair(candidate, parent, direction, boxes, others, state["asked"])
         found.attempts[parent.id] = pair
         refusal = screen(pair, screens)
         if not refusal and evidence:
@@ -154,11 +155,17 @@ def close_round(
             "rewarded_ns": time.time_ns(),
         },
         "history": [*state["history"], past],
+        "asked": [*state["asked"], *_replaced(state, by_id)],
         "idle": 0 if passed else state["idle"] + 1,
         "judged": state["judged"] + int(judged),
         "candidates": [],
         "failure": None,
     }  # fmt: skip
+
+
+def _replaced(state: State, by_id: Mapping[str, Ruling]) -> list[str]:
+    """The questions that others have taken the place of."""
+    return [head["qa"]["question"] for head in state["heads"] if by_id[head["qa"]["id"]].accepted]
 
 
 def _gain(ruling: Ruling) -> int:

@@ -45,6 +45,7 @@ class State(TypedDict):
     generations: list[dict[str, Any]]
     reward: dict[str, Any] | None
     history: list[dict[str, Any]]
+    asked: list[str]
     idle: int
     judged: int
     tokens: int | None
@@ -73,6 +74,7 @@ def initial(sample: Sample, position: int) -> State:
         "generations": [],
         "reward": None,
         "history": [],
+        "asked": [],
         "idle": 0,
         "judged": 0,
         "tokens": 0,
