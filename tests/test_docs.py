@@ -18,9 +18,9 @@ from prometheus_client import generate_latest
 from .cli.conftest import clean_environment, run_in
 from .conftest import ROOT, SEEDS
 
-WATCHING, LANGCHAIN, ENDPOINTS, FORMATS = (
+WATCHING, LANGCHAIN, ENDPOINTS, FORMATS, ELIMINATION = (
     (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("watching.md", "langchain.md", "endpoints.md", "formats.md")
+    for name in ("watching.md", "langchain.md", "endpoints.md", "formats.md", "elimination.md")
 )
 
 
@@ -91,6 +91,12 @@ def test_every_key_of_an_endpoint_is_documented_and_no_other() -> None:
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", ENDPOINTS, re.MULTILINE)
     named = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
     assert sorted(named) == sorted(ENDPOINT_KEYS)
+
+
+def test_the_evolutions_of_the_page_on_elimination_work(folder: Path) -> None:
+    for line in block(ELIMINATION, "sh").splitlines():
+        said = run_in(folder)(*shlex.split(line)[3:], "--limit", "2", "--rounds", "1")
+        assert said.code == 0, said.err
 
 
 def abilities(table: str) -> list[str]:

@@ -22,7 +22,7 @@ Spoil = Callable[[Row, Mapping[str, Any], random.Random], Row | None]
 
 _BOX: Final = re.compile(r"\[\s*\d\.\d+(?:,\s*\d\.\d+){3}\s*\]")
 _WORDS: Final = {number: word for word, number in NUMBER_WORDS.items()}
-_COUNT: Final = re.compile(rf"(?<![\w.,%$-])(\d{{1,2}}|{'|'.join(_WORDS[n] for n in range(1, 13))})(?![\w%.,-]*\d)\b")
+_COUNT: Final = re.compile(rf"(?<![\w.,%$-])(\d{{1,2}}|{'|'.join(_WORDS[n] for n in range(2, 13))})(?![\w%.,-]*\d)\b")
 _COLOUR: Final = re.compile(rf"\b({'|'.join(NAMES)})\b")
 _SUM: Final = re.compile(r"(=\s*|≈\s*)(-?\d+(?:\.\d+)?)")
 _OPPOSITES: Final = {
