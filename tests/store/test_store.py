@@ -3,9 +3,12 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from evolgraph.store import store as store_module
 from evolgraph.store.connections import open_for_reading, reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.store import Store
@@ -33,19 +36,29 @@ async def test_a_second_owner_in_the_same_process_is_refused(tmp_path: Path) -> 
         pass
 
 
-async def test_an_opening_that_is_cut_off_leaves_the_store_free(tmp_path: Path) -> None:
+async def test_an_opening_that_is_cut_off_leaves_the_store_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "run.db"
-    for delay in (0.0, 0.001, 0.004, 0.02):
-        opening = asyncio.create_task(Store.open(path).__aenter__())
-        await asyncio.sleep(delay)
-        if opening.done():
-            await opening.result()._close()
-            continue
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        async with Store.open(path):
-            pass
+    begun, go_on = threading.Event(), threading.Event()
+
+    def held(where: Path) -> Any:
+        begun.set()
+        go_on.wait(10)
+        return opened(where)
+
+    opened = store_module._opened
+    monkeypatch.setattr(store_module, "_opened", held)
+    opening = asyncio.create_task(Store.open(path).__aenter__())
+    await asyncio.to_thread(begun.wait, 10)
+    opening.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    monkeypatch.undo()
+    async with Store.open(path):
+        pass
 
 
 async def test_a_second_process_is_refused_with_the_owners_pid_and_host(tmp_path: Path) -> None:
