@@ -1,0 +1,1 @@
+"""Viewer: what the agents did, as web pages."""
