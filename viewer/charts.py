@@ -36,11 +36,11 @@ class Plot:
 
     @property
     def ticks(self) -> list[float]:
-        """Three to six round values between `low` and `high`."""
+        """Some round values between `low` and `high`."""
         return ticks(self.low, self.high)
 
 
-def ticks(low: float, high: float, about: int = 4) -> list[float]:
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round values between `low` and `high`: `about` so many, in steps of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / about
     if rough <= 0:
@@ -61,7 +61,7 @@ def room(values: Sequence[float | None], least: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """A field for counts by rank, both on logarithmic scales: rank 1 and count 1 lie in the lower left corner's axes."""
+    """A field for counts by rank, both on logarithmic scales; rank 1 lies on the left edge, count 1 on the lower."""
 
     width: float
     height: float
@@ -78,7 +78,9 @@ class Ranks:
 
     def path(self, counts: Sequence[int]) -> str:
         """The `d` of a path through falling `counts`."""
-        return " ".join(f"{'L' if rank > 1 else 'M'}{self.x(rank)} {self.y(count)}" for rank, count in enumerate(counts, 1))
+        return " ".join(
+            f"{'L' if rank > 1 else 'M'}{self.x(rank)} {self.y(count)}" for rank, count in enumerate(counts, 1)
+        )
 
     def powers(self, top: int) -> list[int]:
         """1, 10, 100, ... and up to `top`; also 2 and 5 of each where there are few."""

@@ -63,7 +63,7 @@ class Example:
 
 @dataclass(slots=True)
 class Chosen:
-    """The `count` questions with the largest gains, in turn by direction, and no image twice as long as there are others."""
+    """The `count` questions with the largest gains, in turn by direction; no image twice before all had one."""
 
     rounds: int
     count: int = 6
@@ -85,7 +85,7 @@ class Chosen:
         found: list[Example] = []
         seen: set[str] = set()
         while len(found) < self.count and any(waiting.values()):
-            for direction, best in waiting.items():
+            for best in waiting.values():
                 if not best or len(found) == self.count:
                     continue
                 fresh = next((one for one in best if one.image not in seen), best[0])

@@ -1,7 +1,7 @@
 """The report of a run: one HTML file that opens offline and needs no script."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,13 +14,21 @@ from ..errors import EvolgraphError
 from ..samples.images import ImageRoot
 from ..store.connections import reading
 from .charts import Plot, Ranks, room
-from .examples import Chosen, embedded
+from .examples import Chosen, Example, embedded
 from .figures import Prices, directions, figures, newest
 from .published import CAVEATS, MMEVOL
 
 _LISTED: Final = 16
 """Objects and reasons that are shown; the figures hold more."""
-_BOX: Final = re.compile(r"\[\s*[01]?\.\d+(?:\s*,\s*[01]?\.\d+){3}\s*\]|\[\s*[01](?:\.\d+)?(?:\s*,\s*[01](?:\.\d+)?){3}\s*\]")
+_NUMBER: Final = re.compile(r"\d*\.?\d+")
+_FRACTION: Final = r"\s*(?:0?\.\d+|[01](?:\.0+)?)\s*"
+_BOX: Final = re.compile(rf"\[{_FRACTION}(?:,{_FRACTION}){{3}}\]")
+
+
+_NONE: Final = "\N{EN DASH}"
+"""Stands for a figure that there is not."""
+_NEW: Final = 24
+"""New objects that are named."""
 
 
 class ReportError(EvolgraphError):
@@ -43,11 +51,13 @@ def report(store: Path, images: Path, prices: Prices | None = None, examples: in
         chosen = Chosen(most, examples)
         told = figures(db, run, prices or Prices(), chosen)
     root = ImageRoot(images)
-    shown = [
-        one.row() | {"src": embedded(root, one.sample["images"][0]), "size": one.sample["images"][0], "boxes": _boxes(one.sample, one.line.head(most)[0])}
-        for one in chosen.examples()
-    ]
+    shown = [_example(one, root) for one in chosen.examples()]
     return told, rendered(told, shown)
+
+
+def _example(example: Example, root: ImageRoot) -> dict[str, Any]:
+    row, image = example.row(), example.sample["images"][0]
+    return row | {"src": embedded(root, image), "size": image, "boxes": _boxes(example.sample, row["after"])}
 
 
 def rendered(told: Mapping[str, Any], examples: list[dict[str, Any]]) -> str:
@@ -66,7 +76,14 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"percent": percent, "number": number, "count": count, "words": words, "moment": moment, "cited": cited}
+    found.filters |= {
+        "percent": percent,
+        "number": number,
+        "count": count,
+        "words": words,
+        "moment": moment,
+        "cited": cited,
+    }
     return found
 
 
@@ -87,6 +104,7 @@ def _charts(told: Mapping[str, Any]) -> dict[str, Any]:
         "numbers": [*range(1, len(rounds))],
         "ranks": Ranks(460, 190, max(map(len, curves)), max(map(max, filter(None, curves)), default=1)),
         "listed": objects["ranked"][:_LISTED],
+        "fresh": [one["object"] for one in objects["ranked"] if not one["before"]][:_NEW],
         "forms": [one for one in told["forms"] if one["before"] or one["after"]],
         "unused": [one["form"] for one in told["forms"] if not one["before"] and not one["after"]],
         "rejected": [one for one in told["reasons"] if one["end"] == "rejected"][:_LISTED],
@@ -94,34 +112,46 @@ def _charts(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _means(ours: list[float | None], theirs: tuple[float, ...]) -> dict[str, Any]:
-    """A chart of means by round; two published values stand for the seeds and the whole evolved set."""
-    places = max(len(ours), len(theirs) if len(theirs) > 2 else 2)
+def _means(ours: Sequence[float | None], theirs: Sequence[float]) -> dict[str, Any]:
+    """A chart of means by round; where there are but two published values, they stand for seeds and evolved set."""
+    places = max(len(ours), len(theirs))
+    apart = places - 1 if len(theirs) == 2 else 1
     low, high = room([*ours, *theirs], 0.5)
     last = [value for value in ours if value is not None]
     return {
-        "plot": Plot(320, 150, places, low, high),
+        "plot": Plot(248, 150, places, low, high),
         "ours": ours,
-        "theirs": theirs if len(theirs) > 2 else (theirs[0], *[None] * (places - 2), theirs[1]),
-        "before": ours[0] if ours else None,
+        "theirs": [(index * apart, value) for index, value in enumerate(theirs)],
+            (index * (places - 1) / (len(theirs) - 1) if len(theirs) == 2 else index, value)
+            for index, value in enumerate(theirs)
+        ],
+        "before": ours[0],
         "after": last[-1] if last else None,
     }
 
 
-def _boxes(sample: Mapping[str, Any], qa: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The boxes on the first image of what a question names."""
+def _boxes(sample: Mapping[str, Any], qa: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The boxes on the first image that a question or its solution cites; else those of the objects that it names."""
+    texts = [qa["question"], *(step["description"] for step in qa["steps"]), qa["answer"]]
+    cited: dict[tuple[float, ...], str] = {
+        tuple(map(float, _NUMBER.findall(found[0]))): "" for text in texts for found in _BOX.finditer(text)
+    }
+    first = [box for box in sample["boxes"] if not box["image"]]
+    if cited and len(sample["images"]) == 1:
+        labels = {tuple(round(edge, 3) for edge in box["bbox"]): box["label"] for box in first}
+        return [{"bbox": bbox, "label": labels.get(bbox, "")} for bbox in sorted(cited)]
     named = {name.lower() for name in qa["objects"]}
-    return [box for box in sample["boxes"] if not box["image"] and box["label"].lower() in named]
+    return [{"bbox": box["bbox"], "label": box["label"]} for box in first if box["label"].lower() in named]
 
 
 def percent(share: float | None, digits: int = 0) -> str:
     """A share as a percentage, a dash when there is none."""
-    return "–" if share is None else f"{share:.{digits}%}"
+    return _NONE if share is None else f"{share:.{digits}%}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
     """A mean with `digits` decimals, a dash when there is none."""
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return _NONE if value is None else f"{value:,.{digits}f}"
 
 
 def count(value: float | None) -> str:
