@@ -10,6 +10,7 @@ from ..errors import EvolgraphError
 
 COMMANDS: Final = {
     "check": ("check:check", "Ask servers what they really do: images, schemas, token counts, caches, queues."),
+    "compare": ("compare:compare", "Compare two runs over the same seeds, with intervals."),
     "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),

@@ -122,9 +122,6 @@ def _means(ours: Sequence[float | None], theirs: Sequence[float]) -> dict[str, A
         "plot": Plot(248, 150, places, low, high),
         "ours": ours,
         "theirs": [(index * apart, value) for index, value in enumerate(theirs)],
-            (index * (places - 1) / (len(theirs) - 1) if len(theirs) == 2 else index, value)
-            for index, value in enumerate(theirs)
-        ],
         "before": ours[0],
         "after": last[-1] if last else None,
     }
