@@ -11,9 +11,12 @@ from ..errors import EvolgraphError
 
 COMMANDS: Final = {
     "check": ("check:check", "Ask servers what they really do: images, schemas, token counts, caches, queues."),
+    "compare": ("compare:compare", "Compare two runs over the same seeds, with intervals."),
     "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),
+    "judge": ("judge:judge", "Hold the judge's verdicts against those of people."),
+    "report": ("report:report", "Report on a run: figures, charts and examples in one HTML file."),
     "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),
     "serve": ("serve:serve", "Serve the embedded model over HTTP."),
     "trace": ("trace:trace", "Look into what the agents did and why."),

@@ -82,6 +82,14 @@ class Verdict:
     needs_image: bool | None = field(metadata=FLAG)
     improved: bool | None = field(metadata=FLAG)
 
+    @property
+    def end(self) -> str:
+        """What became of the pair: `accepted`, `rejected`, or `lost` when nobody ruled on it, since a call failed."""
+        if self.accepted:
+            return "accepted"
+        unruled = self.stage == "agent" or (self.stage == "judge" and self.score_after is None)
+        return "lost" if unruled else "rejected"
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
