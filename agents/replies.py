@@ -95,6 +95,21 @@ class EvolveReply(_Rows):
     evolved: Annotated[list[EvolvedQA], Field(max_length=64)]
 
 
+class CuratedQA(_Reply):
+    """A first question as a model writes it; it has no steps yet, and is open."""
+
+    objects: Annotated[list[Label], Field(max_length=40)]
+    skills: Annotated[list[Label], Field(max_length=12)]
+    question: Text
+    answer: Text
+
+
+class CurationReply(_Reply):
+    """The reply of seed curation. A list, not rows by their ids: how many questions an image bears is for the model."""
+
+    questions: Annotated[list[CuratedQA], Field(min_length=1, max_length=5)]
+
+
 Score = Annotated[int, Field(ge=1, le=10)]
 
 

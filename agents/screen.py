@@ -179,10 +179,13 @@ def leak(pair: Pair) -> Refusal | None:
     """No word of the instructions shows in the question or its answer."""
     shown = f"{pair.candidate.qa.question}\n{pair.candidate.qa.answer}".lower()
     before = f"{pair.parent.question}\n{pair.parent.answer}".lower()
-    for phrase in _LEAKS:
-        if phrase in shown and phrase not in before:
-            return Refusal("leak", f"the words {phrase!r} come from the instructions")
-    return None
+    phrase = leaked(shown, before)
+    return Refusal("leak", f"the words {phrase!r} come from the instructions") if phrase else None
+
+
+def leaked(shown: str, before: str = "") -> str | None:
+    """The first phrase of the instructions in the text `shown` that is not in `before`; both in lower case."""
+    return next((phrase for phrase in _LEAKS if phrase in shown and phrase not in before), None)
 
 
 def copy(pair: Pair) -> Refusal | None:

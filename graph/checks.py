@@ -66,5 +66,6 @@ def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
     library.render("judge", pairs="")
     library.render("judge_text", pairs="")
     library.render("blind", questions="")
+    library.render("curation")
     for agent in agents:
         library.render(agent.prompt, work="", forms="")

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import BaseModel
 
 from ..agents.agent import Prompter
+from ..agents.curation import Curation
 from ..agents.judge import Judge
 from ..agents.registry import directions
 from ..endpoints.client import Answer, Ask
@@ -40,11 +41,15 @@ def mermaid() -> str:
     """The compiled graph with all installed directions, as Mermaid."""
     prompter, model = Prompter(Library()), _Unasked()
     agents = {name: agent(model, prompter) for name, agent in directions().items()}
-    return build_graph(agents, Judge(model, prompter), Uniform()).get_graph().draw_mermaid()
+    graph = build_graph(agents, Judge(model, prompter), Uniform(), curation=Curation(model, prompter))
+    return graph.get_graph().draw_mermaid()
 
 
 def png() -> bytes:
-    """The same graph as a PNG: route chooses a direction, the judge chooses the next or the end."""
+    """The same graph as a PNG: route chooses a direction, the judge chooses the next or the end.
+
+    Left of route stands curation, through which samples without questions pass.
+    """
     names = _names()
     width = 2 * _MARGIN + len(names) * _NODE[0] + (len(names) - 1) * _GAP[0] + 60
     height = 2 * _MARGIN + 5 * _NODE[1] + 4 * _GAP[1]
@@ -59,7 +64,10 @@ def png() -> bytes:
         _arrow(pen, (x, rows[2]), (centre, rows[3]))
     _arrow(pen, (centre, rows[3]), (centre, rows[4]))
     _back(pen, centre, rows[3], rows[1], width - 30)
-    for name, x, y in [("start", centre, rows[0]), ("route", centre, rows[1]), ("judge", centre, rows[3])]:
+    beside = centre - _NODE[0] - _GAP[0]
+    _arrow_aside(pen, centre - _NODE[0] // 2, beside + _NODE[0] // 2, rows[1])
+    boxes = [("start", centre, rows[0]), ("route", centre, rows[1]), ("judge", centre, rows[3])]
+    for name, x, y in [*boxes, ("curation", beside, rows[1])]:
         _box(pen, name, x, y)
     for name, x in zip(names, middle, strict=True):
         _box(pen, name, x, rows[2])
@@ -80,6 +88,13 @@ def _arrow(pen: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int
     pen.line((top, bottom), _DASHED, 2)
     x, y = bottom
     pen.polygon([(x, y), (x - 6, y - 10), (x + 6, y - 10)], _DASHED)
+
+
+def _arrow_aside(pen: ImageDraw.ImageDraw, start: int, end: int, y: int) -> None:
+    """There and back."""
+    pen.line([(start, y), (end, y)], _DASHED, 2)
+    for tip, base in ((start, start - 10), (end, end + 10)):
+        pen.polygon([(tip, y), (base, y - 6), (base, y + 6)], _DASHED)
 
 
 def _back(pen: ImageDraw.ImageDraw, x: int, below: int, above: int, edge: int) -> None:

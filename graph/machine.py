@@ -1,5 +1,7 @@
 """The state machine that routes a sample: route -> a direction's agent -> judge -> the next direction ... -> end.
 
+A sample that has a caption and no questions passes through curation first, which writes them.
+
 A round is two supersteps, since each costs CPU: the agent's, and the judge's, which screens before and routes after.
 """
 
@@ -18,6 +20,7 @@ from langgraph.types import Command
 
 from ..agents.agent import Agent, Evolved, Failure, Prompter, View
 from ..agents.blind import Blind
+from ..agents.curation import Curated, Curation
 from ..agents.judge import Judge
 from ..agents.registry import directions, screens
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
@@ -40,7 +43,18 @@ from .rounds import (
 )
 from .routing import decide, ending, span
 from .settings import Settings
-from .state import State, Update, changed, heads_of, plain, proposed_of, sample_of, seed_texts
+from .state import (
+    State,
+    Update,
+    changed,
+    curated,
+    heads_of,
+    is_uncurated,
+    plain,
+    proposed_of,
+    sample_of,
+    seed_texts,
+)
 
 TERMINAL = PASSING | {"bad-request", "garbled", "image", "internal"}
 """Failures of the call path: another round would meet them again, so the sample fails and can be retried later."""
@@ -57,6 +71,7 @@ class Loop:
     screens: Sequence[Screen] = field(default=SCREENS)
     on_round: Callable[[list[dict[str, Any]]], None] | None = None
     blind: Blind | None = None
+    curation: Curation | None = None
 
     @property
     def eligible(self) -> list[str]:
@@ -112,6 +127,25 @@ class Loop:
             }
 
         return evolve
+
+    async def curate(self, curation: Curation, state: State) -> Command[Any]:
+        """The first questions of a sample without any, as its round 0; without them it has failed."""
+        started = time.time_ns()
+        try:
+            found = await curation.curate(self.view(state))
+        except EvolgraphError:
+            raise
+        except Exception as error:
+            found = Curated(failure=_internal(error))
+        facts = {"questions": len(found.qas), "tokens": found.tokens}
+        if failure := found.failure:
+            row = span(0, curation.name, "agent", started, **facts, error=failure.kind)
+            reason = f"{failure.kind}: no first questions: {failure.detail}"
+            return Command(goto=END, update={"status": "failed", "reason": reason, "spans": [row]})
+        # No seed file holds these questions: their digest tells when the store's copy is no longer what was written.
+        digest = sample_of(state).model_copy(update={"qas": found.qas}).digest()
+        row = span(0, curation.name, "agent", started, **facts, digest=digest)
+        return Command(goto="route", update=curated(found.qas) | {"spans": [row]})
 
     def view(self, state: State) -> View:
         """The sample as its agents see it."""
@@ -225,19 +259,23 @@ def build_graph(
     screens: Sequence[Screen] = SCREENS,
     on_round: Callable[[list[dict[str, Any]]], None] | None = None,
     blind: Blind | None = None,
+    curation: Curation | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[State, None, State, State]:
     """The compiled graph over `State`; start it with `state.initial(sample, position)`.
 
     Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
-    parent's is used. `on_round` is told the verdict rows of every finished round. Set
-    `recursion_limit` to at least 2 * rounds + 3.
+    parent's is used. `on_round` is told the verdict rows of every finished round. Without `curation` a sample that
+    has no questions fails. Set `recursion_limit` to at least 2 * rounds + 3, with curation to 2 more.
     """
-    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind)
+    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind, curation)
     names = list(agents)
     destinations = Literal[(*names, END)]  # type: ignore[valid-type]
+    first = Literal[(*([curation.name] if curation else []), *names, END)]  # type: ignore[valid-type]
 
-    async def route(state: State) -> Command[destinations]:  # type: ignore[valid-type]
+    async def route(state: State) -> Command[first]:  # type: ignore[valid-type]
+        if curation and is_uncurated(state):
+            return Command(goto=curation.name)
         goto, update = await loop.next_round(state)
         return Command(goto=goto, update=update)
 
@@ -250,8 +288,17 @@ def build_graph(
         graph.add_node(name, loop.evolving(agent))
         graph.add_edge(name, "judge")
     graph.add_node("judge", rule)
+    if curation:
+        graph.add_node(curation.name, _curating(loop, curation))
     graph.add_edge(START, "route")
     return graph.compile(checkpointer=checkpointer)
+
+
+def _curating(loop: Loop, curation: Curation) -> Any:
+    async def curate(state: State) -> Command[Literal["route", "__end__"]]:
+        return await loop.curate(curation, state)
+
+    return curate
 
 
 @asynccontextmanager
@@ -266,4 +313,4 @@ async def graph() -> AsyncIterator[CompiledStateGraph[State, None, State, State]
 def _default(model: Model) -> CompiledStateGraph[State, None, State, State]:
     prompter = Prompter(Library())
     agents = {name: agent(model, prompter) for name, agent in directions().items()}
-    return build_graph(agents, Judge(model, prompter), Uniform(), screens=screens())
+    return build_graph(agents, Judge(model, prompter), Uniform(), screens=screens(), curation=Curation(model, prompter))

@@ -61,11 +61,14 @@ def reward(gains: Sequence[int], questions: int) -> float:
 
 
 def span(round_number: int, name: str, kind: str, started_ns: int, **attributes: Any) -> dict[str, Any]:
-    """A finished span of a node as a row: it ends now; `error` among the attributes gives the status."""
+    """A finished span of a node as a row: it ends now; `error` among the attributes gives the status.
+
+    Nothing was routed before round 1, so a span of round 0 has no parent.
+    """
     return {
         "round": round_number,
         "id": f"{round_number}/{name}",
-        "parent": None if kind == "route" else f"{round_number}/route",
+        "parent": None if kind == "route" or not round_number else f"{round_number}/route",
         "name": name,
         "kind": kind,
         "started_ns": started_ns,

@@ -13,6 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from ..agents.agent import Prompter
 from ..agents.blind import Blind
+from ..agents.curation import Curation
 from ..agents.judge import Judge, TextJudge
 from ..agents.registry import directions, screens
 from ..endpoints.client import Client
@@ -226,6 +227,7 @@ class Evolution:
             screens=screens(),
             on_round=self.progress.close_round,
             blind=Blind(self.client, prompter, settings.blind) if settings.blind else None,
+            curation=Curation(self.client, prompter),
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
         )
         await forget_quarantine(self._store, self.run.id)
@@ -309,7 +311,7 @@ class Evolution:
         begun = sample.id in self._standing.begun
         config: Any = {
             "configurable": {"thread_id": f"{self.run.id}/{sample.id}"},
-            "recursion_limit": 2 * self.settings.rounds + 4,
+            "recursion_limit": 2 * self.settings.rounds + 6,
         }
         state: Any = None if begun else initial(sample, position)
         if take := self._standing.takes.get(sample.id):

@@ -34,6 +34,7 @@ class State(TypedDict):
     take: int
     round: int
     heads: list[Head]
+    curated: bool
     first_scores: dict[str, int]
     seeds: dict[str, dict[str, str]]
     decision: dict[str, Any] | None
@@ -63,6 +64,7 @@ def initial(sample: Sample, position: int) -> State:
         "take": 0,
         "round": 0,
         "heads": heads,
+        "curated": False,
         "first_scores": {},
         "seeds": {},
         "decision": None,
@@ -91,6 +93,17 @@ def reopened(state: State, take: int) -> State:
         history.pop()
     update = {"take": take, "history": history, "round": len(history), "status": "", "reason": "", "failure": None}
     return changed(state, update | {"candidates": [], "verdicts": [], "generations": [], "reward": None, "spans": []})
+
+
+def curated(qas: Sequence[QA]) -> Update:
+    """What changes with the first questions of a sample that came without any: they are the heads of round 0."""
+    heads: list[Head] = [{"qa": plain(qa), "complexity": None, "round": 0} for qa in qas]
+    return {"heads": heads, "curated": True}
+
+
+def is_uncurated(state: State) -> bool:
+    """Whether the sample has a caption and nothing that was asked yet."""
+    return not state["heads"] and bool(state["sample"]["caption"].strip())
 
 
 def changed(state: State, update: Update) -> State:
@@ -205,12 +218,14 @@ def rows(thread: str, values: Mapping[str, Any]) -> Rows:
 def _seed_rows(run: str, sample: str, values: Mapping[str, Any]) -> Rows:
     seed = Sample.model_validate(values["sample"] | {"qas": [head["qa"] for head in values["heads"]]})
     content = seed.model_dump(mode="json")
+    # What was admitted had no questions yet, if they were curated. Stores of earlier versions do not know the channel.
+    admitted = seed.model_copy(update={"qas": ()}) if values.get("curated") else seed
     generations = [
         {"run": run, "sample": sample, "round": 0, "qa": qa["id"], "outcome": "seed", "direction": None,
          "parent_round": None, "complexity": None, "content": qa}
         for qa in content["qas"]
     ]  # fmt: skip
-    row = {"run": run, "id": sample, "position": values["position"], "digest": seed.digest(),
+    row = {"run": run, "id": sample, "position": values["position"], "digest": admitted.digest(),
            "images": content["images"], "sample": values["sample"]}  # fmt: skip
     return {"samples": [row], "generations": generations}
 

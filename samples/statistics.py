@@ -19,6 +19,7 @@ class Statistics:
     questions: int = 0
     boxes: int = 0
     captions: int = 0
+    captions_only: int = 0
     steps: int = 0
     words: int = 0
     images_each: Counter[int] = field(default_factory=Counter)
@@ -34,6 +35,7 @@ class Statistics:
         self.samples += 1
         self.boxes += len(sample.boxes)
         self.captions += bool(sample.caption)
+        self.captions_only += not sample.qas
         self.images_each[len(sample.images)] += 1
         for image in sample.images:
             digest = bytes.fromhex(image.sha256)[:12]
@@ -63,6 +65,7 @@ class Statistics:
             "longer_sides": sizes,
             "converted": dict(self.converted.most_common()),
             "with_caption": self.captions,
+            "captions_only": self.captions_only,
             "boxes": self.boxes,
             "questions": self.questions,
             "words_per_question": round(self.words / each, 2),

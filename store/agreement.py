@@ -13,6 +13,8 @@ from .lineage import Decision, Generation, Lineage, Reward, Settled, Verdict
 
 Found = tuple[str, str]
 """The kind of a problem, and what is wrong."""
+_CURATION: Final = "curation"
+"""The agent of a sample's first questions, the only one that is asked before round 1."""
 _CLOSE: Final = 1e-9
 _TARGET: Final = re.compile(r">= ([\d.]+)$")
 _ROUNDS: Final = re.compile(r"(\d+) rounds used$")
@@ -52,8 +54,7 @@ def disagreements(known: Known) -> Iterator[Found]:
     lines = known.lineage
     seeds = [one for one in lines.generations if one.outcome == "seed"]
     seed = Sample.model_validate({**known.content, "qas": [one.content for one in seeds]})
-    if seed.digest() != known.digest:
-        yield "seeds", "the seed is not the one that was admitted (its digest differs)"
+    yield from _seed(seed, known)
     for decision in lines.decisions:
         yield from _decision(decision)
     rewards = {(reward.round, reward.take): reward for reward in lines.rewards}
@@ -67,6 +68,17 @@ def disagreements(known: Known) -> Iterator[Found]:
         yield from _state(known, known.state)
     elif not known.ends:
         yield "checkpoint", "it is not settled, and there is no state to go on from"
+
+
+def _seed(seed: Sample, known: Known) -> Iterator[Found]:
+    """Its questions are those that were admitted with it, or, where it came with none, those of its curation."""
+    curations = [span for span in known.spans if span.round == 0]
+    admitted = seed.model_copy(update={"qas": ()}) if curations else seed
+    if admitted.digest() != known.digest:
+        yield "seeds", "the seed is not the one that was admitted (its digest differs)"
+    written = next((span.digest for span in curations if span.digest), known.digest)
+    if curations and seed.digest() != written:
+        yield "seeds", "its first questions are not those that its curation wrote (their digest differs)"
 
 
 def _decision(one: Decision) -> Iterator[Found]:
@@ -249,7 +261,8 @@ def _progress(known: Known) -> Iterator[Found]:
     for call in known.calls:
         if call.lost:
             yield "parts", f"{call.lost} texts that a call of round {call.round} sent are lost"
-    if late := next((call for call in known.calls if not 1 <= call.round <= last), None):
+    strays = (one for one in known.calls if not (0 if one.agent == _CURATION else 1) <= one.round <= last)
+    if late := next(strays, None):
         yield "calls", f"a call of {late.agent} belongs to round {late.round}, which was never decided"
     if known.ends and known.ends[-1].take == known.take:
         most = max(end.rounds for end in known.ends)

@@ -24,7 +24,9 @@ _TAKES: Final = (
 )
 _ENDS: Final = "settled WHERE run = ? AND sample IN (SELECT value FROM json_each(?)) ORDER BY take"
 _SPANS: Final = (
-    "SELECT sample, round, take, kind FROM spans WHERE run = ? AND sample IN (SELECT value FROM json_each(?))"
+    "SELECT sample, round, take, kind,"
+    " CASE WHEN round = 0 AND json_valid(attributes) THEN json_extract(attributes, '$.digest') END"
+    " FROM spans WHERE run = ? AND sample IN (SELECT value FROM json_each(?))"
 )
 _CALLS: Final = (
     "SELECT sample, round, take, agent, prompt_tokens + completion_tokens, messages FROM calls"
@@ -40,12 +42,13 @@ _TEXTS: Final = "SELECT hash FROM parts WHERE hash IN (SELECT value FROM json_ea
 
 
 class SpanRow(NamedTuple):
-    """What a span is about."""
+    """What a span is about; `digest` is that of the sample with the questions which it brought, in round 0."""
 
     sample: str
     round: int
     take: int
     kind: str
+    digest: str | None
 
 
 class CallRow(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import orjson
 
+from .curation import curated
 from .judge import judge, judge_texts
 from .pictures import Picture, decode
 from .plants import Plant, planted
@@ -20,7 +21,7 @@ V = TypeVar("V")
 _KEPT: Final = 64
 _PLAIN: Final = (
     "I am evolgraph's embedded model: a rule-based writer and judge, not a language model. I answer evolgraph's own "
-    "perception, reasoning, interaction and judge requests, and nothing else."
+    "curation, perception, reasoning, interaction and judge requests, and nothing else."
 )
 
 
@@ -59,6 +60,8 @@ class Mind:
             return orjson.dumps({"verdicts": judge_texts(request.pairs)}).decode(), {}
         if request.task == "judge":
             return orjson.dumps({"verdicts": judge(look, request.pairs, request.proposed)}).decode(), {}
+        if request.task == "curation":
+            return orjson.dumps({"questions": curated(look(()), request.seed)}).decode(), {}
         scene = look(request.proposed)
         evolved = write(request.task, scene, request.questions, request.rejected, request.proposed, request.seed)
         evolved, kinds = planted(evolved, request.questions, plants, request.seed)

@@ -14,7 +14,7 @@ from ...errors import EvolgraphError
 from .held import HeldImages
 
 MODEL: Final = "builtin"
-TASKS: Final = ("perception", "reasoning", "interaction", "judge", "blind")
+TASKS: Final = ("perception", "reasoning", "interaction", "judge", "blind", "curation")
 MAX_IMAGES: Final = 16
 _MAX_ROWS: Final = 64
 _BLOCK: Final = re.compile(r"^```json (\w+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
@@ -78,7 +78,7 @@ def parse(raw: bytes, held: HeldImages | None) -> Request:
         raise BadRequest(f"at most {MAX_IMAGES} images in a request", param="messages")
     blocks = _blocks(parts)
     task = _task(body)
-    needed = {"judge": "pairs", "": ""}.get(task, "questions")
+    needed = {"judge": "pairs", "curation": "facts", "": ""}.get(task, "questions")
     if needed and needed not in blocks:
         raise BadRequest(f"the task {task} needs a fenced block `{needed}`", param="messages")
     rows = {name: _rows(name, blocks.get(name, [])) for name in _LISTS}

@@ -1,11 +1,11 @@
 """Turns of a conversation about images, as several layouts hold them: `<image>` stands where an image goes."""
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from ..sample import QA
-from .fields import RowError, text
+from .fields import RowError, caption_text, text
 
 TOKEN: Final = "<image>"  # noqa: S105
 _LINE: Final = re.compile(rf"\n?{TOKEN}\n?")
@@ -19,7 +19,7 @@ def questions(turns: Sequence[str], images: int, name: str) -> tuple[QA, ...]:
     middle of a text places one of several images, its token becomes `[image 2]`, counted from 1. Raises RowError.
     """
     if not turns:
-        raise RowError(name, "holds no turns", "add a human and a gpt turn or remove the row")
+        raise RowError(name, "holds no turns", "add a human and a gpt turn or a caption, or remove the row")
     if len(turns) % 2:
         raise RowError(name, f"turn {len(turns)}: a human turn without an answer", "add the gpt turn")
     tokens = sum(turn.count(TOKEN) for turn in turns)
@@ -34,6 +34,20 @@ def questions(turns: Sequence[str], images: int, name: str) -> tuple[QA, ...]:
         QA(id=f"q{n}", question=text(asked, f"{name} turn {2 * n - 1}", empty=False), answer=answer)
         for n, (asked, answer) in enumerate(pairs, start=1)
     )
+
+
+def caption_alone(row: Mapping[str, Any], turns: Sequence[tuple[bool, object]], name: str) -> str:
+    """The caption of a row without a question turn: its field `caption`, or else what the model says in its turns.
+
+    `turns` are pairs of whether it is the model's, and its text. Empty for any other row. Raises RowError.
+    """
+    if not all(answers for answers, _ in turns):
+        return ""
+    said = [text(words, f"{name} turn {number}") for number, (_, words) in enumerate(turns, start=1)]
+    caption = caption_text(row.get("caption")).strip() or "\n".join(said).strip()
+    if TOKEN in caption:
+        raise RowError(name, f"a caption holds {TOKEN}", f"remove {TOKEN} or add the question")
+    return caption
 
 
 def _placed(turns: Sequence[str]) -> list[str]:

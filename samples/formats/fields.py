@@ -100,6 +100,15 @@ def texts(value: object, name: str) -> tuple[str, ...]:
     return tuple(text(entry, f"{name}[{index}]") for index, entry in enumerate(entries(value, name)))
 
 
+def caption_text(value: object) -> str:
+    """A caption: a text as it is, or the model's turns of a captioning conversation; empty for a missing one (None)."""
+    if isinstance(value, str):
+        return text(value, "caption")
+    turns = objects(value, "caption")
+    said = (text(turn.get("value"), f"caption[{i}].value") for i, turn in enumerate(turns) if turn.get("from") == "gpt")
+    return "\n".join(said)
+
+
 def identity(row: Mapping[str, Any]) -> str:
     """The row's `id`, a text or a whole number."""
     value = required(row, "id")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .conversation import questions
+from .conversation import caption_alone, questions
 from .fields import Draft, RowError, identity, image_references, objects, required, text
 
 _ROLES: Final = ("human", "gpt")
@@ -15,9 +15,16 @@ def matches(row: Mapping[str, Any]) -> bool:
 
 
 def parse(row: Mapping[str, Any]) -> Draft:
-    """The seed in `row`: each pair of turns is a question; no skills, objects, boxes, caption. Raises RowError."""
+    """The seed in `row`: each pair of turns is a question; no skills, objects, boxes. Raises RowError.
+
+    Its caption is kept where nothing is asked.
+    """
     images = image_references(row)
-    turns = [_turn(turn, index) for index, turn in enumerate(objects(required(row, "conversations"), "conversations"))]
+    talk = objects(required(row, "conversations"), "conversations")
+    said = [(turn.get("from") == "gpt", turn.get("value")) for turn in talk]
+    if caption := caption_alone(row, said, "conversations"):
+        return Draft(id=identity(row), images=images, qas=(), caption=caption)
+    turns = [_turn(turn, index) for index, turn in enumerate(talk)]
     return Draft(id=identity(row), images=images, qas=questions(turns, len(images), "conversations"))
 
 

@@ -19,8 +19,10 @@ from .fields import (
     Draft,
     RowError,
     Unknown,
+    caption_text,
     entries,
     identity,
+    identity_or_digest,
     image_references,
     labels,
     objects,
@@ -36,36 +38,31 @@ _DESCRIBE: Final = "<image>\nDescribe the image in detail."
 
 
 def matches(row: Mapping[str, Any]) -> bool:
-    """Whether `row` is in this layout."""
-    return any(re.fullmatch(r"conversations_v\d+", key) for key in row)
+    """Whether `row` is in this layout, or has a caption and no conversation of any layout."""
+    if any(re.fullmatch(r"conversations_v\d+", key) for key in row):
+        return True
+    return bool(row.get("caption")) and not row.keys() & {"conversations", "messages"}
 
 
 def parse(row: Mapping[str, Any]) -> Draft:
-    """The seed in `row`. Raises RowError."""
+    """The seed in `row`, without questions where it has only a caption. Raises RowError."""
     unknown: Unknown = Counter()
     images = image_references(row)
-    seeds = objects(required(row, "conversations_v0"), "conversations_v0")
-    if not seeds:
-        raise RowError("conversations_v0", "holds no questions", "add one or remove the row")
+    caption = caption_text(row.get("caption"))
+    asking = "conversations_v0" in row or not caption.strip()
+    seeds = objects(required(row, "conversations_v0") if asking else None, "conversations_v0")
+    if not seeds and not caption.strip():
+        raise RowError("conversations_v0", "holds no questions", "add one or a caption, or remove the row")
     return Draft(
-        id=identity(row),
+        id=identity(row) if asking else identity_or_digest(row),
         images=images,
         qas=_distinct(tuple(_qa(seed, index, unknown) for index, seed in enumerate(seeds))),
         spare_id=text(row.get("hash_id") or "", "hash_id"),
-        caption=_caption(row.get("caption")),
+        caption=caption,
         boxes=tuple(_box(entry, index, len(images)) for index, entry in enumerate(objects(row.get("det"), "det"))),
         topic=texts(row.get("topic_name"), "topic_name"),
         unknown=unknown,
     )
-
-
-def _caption(value: object) -> str:
-    """The model's turns of a captioning conversation; a plain text is taken as it is."""
-    if isinstance(value, str):
-        return text(value, "caption")
-    turns = objects(value, "caption")
-    said = (text(turn.get("value"), f"caption[{i}].value") for i, turn in enumerate(turns) if turn.get("from") == "gpt")
-    return "\n".join(said)
 
 
 def _box(entry: Mapping[str, Any], index: int, images: int) -> Box:

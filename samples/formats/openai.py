@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .conversation import TOKEN, questions
+from .conversation import TOKEN, caption_alone, questions
 from .fields import (
     Draft,
     Reference,
@@ -30,6 +30,8 @@ def matches(row: Mapping[str, Any]) -> bool:
 def parse(row: Mapping[str, Any]) -> Draft:
     """The seed in `row`: each user message with its answer is a question. System messages are not kept, but counted.
 
+    Its caption is kept where nothing is asked.
+
     An `image` part without an image of its own, and `<image>` in a text, stand for the next one of the field `images`.
     Raises RowError.
     """
@@ -39,6 +41,10 @@ def parse(row: Mapping[str, Any]) -> Draft:
         unknown["turn", str(messages[0]["role"])] += 1
         messages = messages[1:]
     found = _Images([*image_references(row)] if row.get("images") or row.get("image") else [])
+    said = [(message.get("role") == "assistant", _words(message.get("content"))) for message in messages]
+    if found.spare and (caption := caption_alone(row, said, "messages")):
+        images = tuple(found.spare)
+        return Draft(id=identity_or_digest(row), images=images, qas=(), caption=caption, unknown=unknown)
     skipped = unknown.total()
     turns = [_turn(message, index, skipped, found) for index, message in enumerate(messages)]
     if found.spare:
@@ -47,6 +53,13 @@ def parse(row: Mapping[str, Any]) -> Draft:
         raise RowError("messages", "missing image", "add an image_url part, or images")
     qas = questions(turns, len(found.placed), "messages")
     return Draft(id=identity_or_digest(row), images=tuple(found.placed), qas=qas, unknown=unknown)
+
+
+def _words(content: object) -> object:
+    """The text of a message without its other parts; what is neither text nor parts is given back."""
+    if not isinstance(content, list):
+        return content
+    return "\n".join(str(part.get("text")) for part in content if isinstance(part, dict) and part.get("type") == "text")
 
 
 class _Images:

@@ -154,7 +154,9 @@ def _draft(row: object, layout: Layout | None) -> Draft:
         raise RowError("row", f"expected an object, found {kind(row)}", "write one object a sample")
     layout = layout or recognised(row)
     if layout is None:
-        told = "neither conversations_v0 (mmevol) nor conversations (llava, sharegpt) nor messages (openai)"
+        told = (
+            "neither conversations_v0 (mmevol) nor conversations (llava, sharegpt) nor messages (openai) nor a caption"
+        )
         raise RowError("row", told, "use one of these layouts")
     return layout.parse(row)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .conversation import questions
+from .conversation import caption_alone, questions
 from .fields import Draft, RowError, Unknown, identity_or_digest, image_references, objects, required, text
 
 _HUMAN: Final = {"human", "user"}
@@ -25,7 +25,7 @@ def matches(row: Mapping[str, Any]) -> bool:
 def parse(row: Mapping[str, Any]) -> Draft:
     """The seed in `row`: each pair of turns is a question. What a system turn says is not kept, but counted.
 
-    Raises RowError.
+    Its caption is kept where nothing is asked. Raises RowError.
     """
     turns = objects(required(row, "conversations"), "conversations")
     unknown: Unknown = Unknown()
@@ -33,6 +33,9 @@ def parse(row: Mapping[str, Any]) -> Draft:
     if first or row.get("system"):
         unknown["turn", "system"] += 1
     images = image_references(row)
+    spoken = [(str(turn.get("from")) in _MODEL, turn.get("value")) for turn in turns[first:]]
+    if caption := caption_alone(row, spoken, "conversations"):
+        return Draft(id=identity_or_digest(row), images=images, qas=(), caption=caption, unknown=unknown)
     said = [_turn(turn, index, first) for index, turn in enumerate(turns) if index >= first]
     qas = questions(said, len(images), "conversations")
     return Draft(id=identity_or_digest(row), images=images, qas=qas, unknown=unknown)

@@ -20,7 +20,7 @@ COLUMNS: Final = (
     "messages",
 )  # fmt: skip
 """The columns that are read; others are left alone."""
-_CONTENT: Final = {"conversations_v0", "conversations", "messages"}
+_CONTENT: Final = {"conversations_v0", "conversations", "messages", "caption"}
 _BATCH: Final = 16
 _SIGNS: Final = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 
@@ -122,13 +122,13 @@ def _batches(file: Path) -> Iterator["pyarrow.RecordBatch"]:
 
 
 def _columns(schema: "pyarrow.Schema", file: Path) -> list[str]:
-    """The columns to read. Raises FormatError when none of them holds questions, or one is of an extension type."""
+    """The columns to read. Raises FormatError when none holds questions or captions, or one is of an extension type."""
     chosen = [name for name in schema.names if name in COLUMNS]
     if len(set(chosen)) < len(chosen):
         raise FormatError("two columns have one name", where=str(file), remedy="give each its own name")
     if not _CONTENT & set(chosen):
         told = ", ".join(schema.names[:12]) or "none"
-        remedy = "name a column conversations_v0, conversations or messages"
+        remedy = "name a column conversations_v0, conversations, messages or caption"
         raise FormatError(f"wrong columns: no questions among {told}", where=str(file), remedy=remedy)
     for name in chosen:
         if _is_extension(schema.field(name)):

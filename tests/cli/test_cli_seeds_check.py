@@ -4,6 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+from pyarrow import parquet
+
 from .conftest import Run
 
 DATA = Path(__file__).parents[1] / "data"
@@ -20,6 +23,19 @@ def test_a_sound_set_is_told_in_figures(evolgraph: Run) -> None:
     assert told["objects"] == {"red square": 1, "blue square": 1, "stripe": 1}
     assert told["not_kept"] == {"form short_answer": 1}
     assert "questions: 2" in evolgraph("seeds", "check", DATA / "mmevol.json").out
+
+
+def test_captions_without_questions_are_counted(evolgraph: Run, tmp_path: Path) -> None:
+    shutil.copy(DATA / "desk.png", tmp_path)
+    row = {"id": "a", "image": "desk.png", "caption": "A red square stands left of a blue one."}
+    (tmp_path / "captions.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row | {"id": "b", "caption": ""}))
+    table = pa.Table.from_pylist([{"image": {"path": "desk.png"}, "caption": "Two squares."}])
+    parquet.write_table(table, tmp_path / "captions.parquet")
+    said = evolgraph("seeds", "check", "captions.jsonl", "--json")
+    assert (said.json["samples"], said.json["quarantined"], said.json["captions_only"]) == (1, 1, 1)
+    said = evolgraph("seeds", "check", "captions.parquet")
+    assert "captions only: 1" in said.out
+    assert evolgraph("seeds", "check", DATA / "mmevol.json", "--json").json["captions_only"] == 0
 
 
 def test_problems_are_listed_and_tell_by_the_exit_code(evolgraph: Run, tmp_path: Path) -> None:

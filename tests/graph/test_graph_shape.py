@@ -24,6 +24,7 @@ def test_the_mermaid_drawing_has_all_nodes_and_ways() -> None:
     expected = {("__start__", "route")}
     expected |= {(source, name) for source in ("route", "judge") for name in (*directions, "__end__")}
     expected |= {(name, "judge") for name in directions}
+    expected |= {("route", "curation"), ("curation", "route"), ("curation", "__end__")}
     assert ways == expected
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from evolgraph.agents.agent import Agent, Prompter, View
+from evolgraph.agents.curation import Curation
 from evolgraph.agents.evidence import examine
 from evolgraph.agents.interaction import Interaction
 from evolgraph.agents.judge import Judge
@@ -70,6 +71,7 @@ TEXTS = {
     "perception": lambda: _task(Perception),
     "reasoning": lambda: _task(Reasoning, rejected=TURNED_DOWN, proposed=(CRACK,)),
     "interaction": lambda: _task(Interaction),
+    "curation": lambda: Curation(_NoModel(), PROMPTER).task(),
     "judge": _judge,
     "judge_text": lambda: PROMPTER.library.render("judge_text", pairs=data_lines([SEEN_AS_TEXT])),
     "blind": lambda: PROMPTER.library.render("blind", questions=data_lines([{"id": "q0", "question": "What is red?"}])),

@@ -94,6 +94,46 @@ def test_the_same_questions_are_read_from_the_llava_layout():
         assert (other.boxes, other.caption, other.qas[0].skills) == ((), "", ())
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        mmevol(conversations_v0=[], caption="A cup."),
+        mmevol(conversations_v0=[], caption=[{"from": "human", "value": "Say."}, {"from": "gpt", "value": "A cup."}]),
+        llava(turns=(), caption="A cup."),
+        llava(conversations=[{"from": "gpt", "value": "A cup."}]),
+        {"id": "a", "images": ["a.png"], "conversations": [{"from": "assistant", "value": "A cup."}]},
+        {"id": "a", "images": ["a.png"], "messages": [], "caption": "A cup."},
+        {"id": "a", "image": "a.png", "messages": [{"role": "assistant", "content": "A cup."}]},
+        {
+            "id": "a",
+            "image": "a.png",
+            "messages": [{"role": "assistant", "content": [{"type": "text", "text": "A cup."}]}],
+        },
+        {"id": "a", "image": "a.png", "caption": "A cup."},
+    ],
+)
+def test_a_row_with_a_caption_and_no_question_is_a_sample(folder, row):
+    (sample,) = samples(seeds(folder, row))
+    assert (sample.id, sample.caption, sample.qas) == ("a", "A cup.", ())
+    assert [image.path for image in sample.images] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (mmevol(conversations_v0=[], caption=" "), "no questions"),
+        (llava(turns=(), caption=""), "no turns"),
+        (llava(turns=(), caption=7), "caption: expected a list, found a number"),
+        (llava(conversations=[{"from": "gpt", "value": 7}]), "turn 1: expected a text"),
+        (llava(conversations=[{"from": "gpt", "value": "<image> A cup."}]), "a caption holds <image>"),
+        ({"id": "a", "images": ["a.png"], "messages": []}, "no turns"),
+        ({"id": "a", "image": "a.png", "caption": ""}, "neither conversations_v0"),
+    ],
+)
+def test_a_row_with_neither_caption_nor_question_is_rejected(folder, row, told):
+    assert told in rejection(seeds(folder, row, mmevol("good")))
+
+
 def test_labels_outside_the_vocabularies_are_counted(folder):
     step = {"manipulation": "Grounding_1(cup)->bbx_1", "description": "x"}
     other = {"manipulation": "Dream", "description": "x"}

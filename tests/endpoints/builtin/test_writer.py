@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from evolgraph.agents.replies import EvolveReply
+from evolgraph.agents.replies import CurationReply, EvolveReply
 from evolgraph.endpoints.builtin.claims.numbers import evaluate
 from evolgraph.endpoints.builtin.claims.parsing import parse
+from evolgraph.endpoints.builtin.curation import curated
 from evolgraph.endpoints.builtin.drafts.pool import pool, worth_combining
 from evolgraph.endpoints.builtin.forms.formed import formed
 from evolgraph.endpoints.builtin.scene import Scene
@@ -134,3 +135,29 @@ def test_an_image_about_which_nothing_is_known_gets_its_questions_back() -> None
     ]
     (evolved,) = write("perception", blank, asked, [], [], 0)
     assert (evolved["id"], evolved["question"], evolved["answer"]) == ("q", "Is it day?", "Yes.")
+
+
+def test_first_questions_are_plain_true_and_about_different_things(scenes: dict[str, Scene]) -> None:
+    checked = 0
+    for scene in scenes.values():
+        rows = curated(scene, 1)
+        assert rows == curated(scene, 1)
+        assert (
+            len(
+                {row["question"] for row in CurationReply.model_validate({"questions": rows}).model_dump()["questions"]}
+            )
+            == 3
+        )
+        weights = sorted(draft.weight for draft in pool(scene))
+        for row in rows:
+            (draft,) = [draft for draft in pool(scene) if draft.question == row["question"]]
+            assert draft.weight <= weights[len(weights) // 2]
+            verdicts = [claim.check(scene) for claim in parse(row["answer"])]
+            assert False not in verdicts, row["answer"]
+            checked += len(verdicts)
+    assert checked > 15
+
+
+def test_of_a_scene_that_no_rule_knows_the_caption_is_told() -> None:
+    scene = Scene([], {"images": [], "caption": "A dream."})
+    assert [row["answer"] for row in curated(scene, 1)] == ["A dream."]
