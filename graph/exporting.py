@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from ..errors import EvolgraphError
+from ..samples.embedded import kept_images
 from ..samples.exports.choice import ALL, FINAL, Choice, Tally
 from ..samples.exports.pictures import Pictures
 from ..samples.exports.writing import CONVERSATIONS, EMBEDDING, FORMATS, write
@@ -19,7 +20,6 @@ from ..store.figures import Acceptance, acceptance
 from ..store.runs import Run, newest_run, quarantined
 from ..store.traces import RunTotals, rejection_reasons, totals
 from .card import card
-from .feed import kept_images
 from .results import evolved, replacing
 
 __all__ = ["FORMATS", "IMAGES", "ExportError", "Plan", "export"]

@@ -16,11 +16,6 @@ READ_AHEAD: Final = 32
 Batch = list[Sample | Rejected]
 
 
-def kept_images(store: Path) -> Path:
-    """The folder beside the store `store` for images that lie inside its seed file."""
-    return store.with_name(f"{store.name}.images")
-
-
 class Feed:
     """The rows of `seeds`, a file or samples, of which only the first `limit` are taken.
 

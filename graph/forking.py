@@ -16,6 +16,7 @@ from ..agents.registry import directions, screens
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
 from ..prompts.library import Library
+from ..samples.embedded import kept_images
 from ..samples.images import ImageRoot
 from ..samples.sample import Image
 from ..store.checkpoints import Saver
@@ -23,7 +24,6 @@ from ..store.ledger import Ledger
 from ..store.runs import Run, history_of, is_fork, run_named
 from ..store.store import Store
 from .checks import check_policy
-from .feed import kept_images
 from .identity import RunError, fingerprint
 from .machine import build_graph
 from .models import gathered

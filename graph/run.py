@@ -21,6 +21,7 @@ from ..endpoints.endpoint import Endpoint
 from ..endpoints.gate import Budget, Gate, Stopped
 from ..errors import EvolgraphError
 from ..prompts.library import Library
+from ..samples.embedded import kept_images
 from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
 from ..store.checkpoints import Saver
@@ -39,7 +40,7 @@ from ..store.runs import (
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
 from .checks import check_ablations, check_policy, check_prompts
-from .feed import READ_AHEAD, Feed, kept_images
+from .feed import READ_AHEAD, Feed
 from .identity import RunError, claim, fingerprint
 from .machine import build_graph
 from .models import gathered

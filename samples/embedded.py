@@ -43,6 +43,11 @@ def uri_bytes(uri: str, limit: int) -> bytes:
         raise ImageError(f"bad base64: {told}", where=head.group(), remedy="encode the image anew") from error
 
 
+def kept_images(store: Path) -> Path:
+    """The folder beside the store `store` for images that lie inside its seed file."""
+    return store.with_name(f"{store.name}.images")
+
+
 def embedded_path(digest: str, form: str) -> str:
     """The path of the embedded image with the hex SHA-256 `digest` and Pillow's format name `form`."""
     suffix = {"JPEG": "jpg"}.get(form, form.lower())

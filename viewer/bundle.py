@@ -66,7 +66,9 @@ def export(store: Path, images: Path, folder: Path, prices: Prices) -> int:
         (folder / "images").mkdir(parents=True, exist_ok=True)
         for name in STATIC:
             (folder / name).write_bytes(files("evolgraph.viewer").joinpath("static", name).read_bytes())
-        return _Bundle(db, next(run.id for run in found if run.parent is None), folder, prices).write(Pictures(images))
+        return _Bundle(db, next(run.id for run in found if run.parent is None), folder, prices).write(
+            Pictures(store, images)
+        )
 
 
 class _Bundle:

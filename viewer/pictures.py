@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 from PIL import Image as Pillow
 
+from ..samples.embedded import kept_images
 from ..samples.images import ImageError, ImageRoot
 from ..samples.sample import Image
 
@@ -21,11 +22,11 @@ _KEPT_BYTES: Final = 64_000_000
 
 
 class Pictures:
-    """Images under one root. Usable from several threads."""
+    """Images of `store` under one root, and those that lay inside its seed file. Usable from several threads."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, store: Path, root: Path) -> None:
         self.root = root
-        self._images = ImageRoot(root)
+        self._images = ImageRoot(root, kept=kept_images(store))
         self._lock = threading.Lock()
         self._ready: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._bytes = 0

@@ -38,7 +38,7 @@ class Viewer:
         self.prices = prices or Prices()
         self.templates: Environment = environment()
         self.links = Links()
-        self._pictures = Pictures(images)
+        self._pictures = Pictures(store, images)
         self._kept = Kept()
         self._hosts: frozenset[str] = frozenset()
 
