@@ -66,5 +66,6 @@ def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
     library.render("judge", pairs="")
     library.render("judge_text", pairs="")
     library.render("blind", questions="")
+    library.render("route", directions="", sample="")
     for agent in agents:
         library.render(agent.prompt, work="", forms="")
