@@ -32,7 +32,7 @@ def context(kind: str = "chart", eligible: tuple[str, ...] = NAMES, **changes: A
 
 
 def decision(direction: str, kind: str = "chart") -> Decision:
-    shares = dict.fromkeys(NAMES, 1 / 3)
+    shares: dict[str, float] = dict.fromkeys(NAMES, 1 / 3)
     return Decision(
         "s", 1, direction, 1 / 3, shares, list(NAMES), features(kind), "v1", 0.5, "thompson", "1", 0
     )  # fmt: skip
