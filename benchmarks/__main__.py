@@ -17,6 +17,7 @@ from . import memory as memory_scenario
 from . import mix as mixing
 from . import parts as part_scenario
 from . import size as size_scenario
+from . import routing as routes
 from . import soak as soaking
 from . import startup as start_scenario
 from . import suite, viewing
@@ -32,6 +33,7 @@ _SOAK = soaking.Soak()
 _TRIAL = judging_scenario.Trial()
 _FUZZ = fuzzing.Fuzz()
 _ESTIMATORS = estimating.Plan()
+_ROUTING = routes.Plan()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
 _ENGINES = engine_scenario.Plan()
 _PARTS = part_scenario.Plan()
@@ -235,6 +237,18 @@ def _estimators(as_json: bool, **options: int) -> None:
     """Coverage and error of the estimates of other policies, in simulated processes whose truths are known."""
     found = estimating.estimators(estimating.Plan(**options))
     click.echo(orjson.dumps(found).decode() if as_json else estimating.shown(found))
+
+
+@benchmarks.command("routing")
+@click.option("--logged", default=_ROUTING.logged, show_default=True, type=click.IntRange(100))
+@click.option("--fresh", default=_ROUTING.fresh, show_default=True, type=click.IntRange(10))
+@click.option("--trials", default=_ROUTING.trials, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=_ROUTING.seed, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _routing(as_json: bool, **options: int) -> None:
+    """A policy tuned on a uniform run of drawn samples, then run on fresh ones, with the embedded model."""
+    found = routes.routing(routes.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else routes.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

@@ -42,17 +42,19 @@ class LinearThompson:
 
     async def propose(self, context: Context) -> Mapping[str, float]:
         """The probability that each direction earns most, mixed with the floors."""
-        seen = self._vector(encode(context.features))
-        beliefs = np.array([self._belief(name, seen) for name in context.eligible])
-        shares = best_probabilities(beliefs[:, 0], beliefs[:, 1])
+        seen = self.vector(encode(context.features))
+        means, deviations = zip(*(self.beliefs(name, seen) for name in context.eligible), strict=True)
+        shares = best_probabilities(np.array(means), np.array(deviations))
         return floored(dict(zip(context.eligible, shares.tolist(), strict=True)), self.floor)
 
     def learn(self, decision: Decision, reward: float) -> None:
         """Adds the decision's features and reward to its direction's model."""
-        features = encode(decision.features)
+        self.add(encode(decision.features), decision.direction, reward)
+
+    def add(self, features: Mapping[str, float], direction: str, reward: float) -> None:
+        """Adds a reward for encoded features to a direction's model."""
         self._meet(features)
-        seen = self._vector(features)
-        direction = decision.direction
+        seen = self.vector(features)
         self._squares[direction] = self._padded(self._squares.get(direction), 2) + np.outer(seen, seen)
         self._products[direction] = self._padded(self._products.get(direction), 1) + reward * seen
         self._solved.pop(direction, None)
@@ -63,7 +65,8 @@ class LinearThompson:
                 self._names[name] = len(self._names)
                 self._solved.clear()
 
-    def _vector(self, features: Mapping[str, float]) -> Floats:
+    def vector(self, features: Mapping[str, float]) -> Floats:
+        """Encoded features in the order of the models' weights; those not met before are left out."""
         seen = np.zeros(len(self._names))
         for name, value in features.items():
             if name in self._names:
@@ -77,8 +80,8 @@ class LinearThompson:
             found[tuple(slice(size) for size in values.shape)] = values
         return found
 
-    def _belief(self, direction: str, seen: Floats) -> tuple[float, float]:
-        """Mean and deviation of the reward's mean in a direction; new features are as uncertain as the prior."""
+    def beliefs(self, direction: str, seen: Floats) -> tuple[Floats, Floats]:
+        """Mean and deviation of what is believed of a direction's mean reward, for vectors `seen` (..., d)."""
         if direction not in self._solved:
             precision = self._padded(self._squares.get(direction), 2) / self.noise**2
             precision[np.diag_indices(len(precision))] += 1 / self.prior**2
@@ -86,7 +89,7 @@ class LinearThompson:
             products = self._padded(self._products.get(direction), 1)
             self._solved[direction] = (covariance @ products / self.noise**2, covariance)
         weights, covariance = self._solved[direction]
-        return float(weights @ seen), float(np.sqrt(max(seen @ covariance @ seen, 1e-8)))
+        return seen @ weights, np.sqrt(np.maximum(((seen @ covariance) * seen).sum(axis=-1), 1e-8))
 
     def state(self) -> dict[str, Any]:
         """{"features": names, "directions": {name: {"squares": sum of x x', "products": sum of reward * x}}}."""

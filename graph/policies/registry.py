@@ -57,17 +57,27 @@ def load_policy(spec: str) -> Policy:
     else:
         name, _, numbers = spec.partition(":")
         settings = _numbers(numbers) if numbers else {}
-    known = factories()
     if not isinstance(name, str):
         raise PolicyError(f"policy is {name!r}, not a name", where=spec, remedy='write policy = "NAME"')
+    if not spec.endswith(".toml") and settings and "weights" in signature(_factory(name)).parameters:
+        settings = {"weights": settings}
+    return made(name, settings)
+
+
+def _factory(name: str) -> Callable[..., Policy]:
+    known = factories()
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
         raise PolicyError(f"no policy is called {name!r}", remedy=hint)
-    if not spec.endswith(".toml") and settings and "weights" in signature(known[name]).parameters:
-        settings = {"weights": settings}
+    return known[name]
+
+
+def made(name: str, settings: Mapping[str, Any]) -> Policy:
+    """The policy `name` with `settings`. Raises PolicyError when there is none, or it cannot be built from them."""
+    factory = _factory(name)
     try:
-        return known[name](**settings)
+        return factory(**settings)
     except (TypeError, AttributeError, KeyError, ValueError) as error:
         remedy = "for example fixed:perception=2,reasoning=1,interaction=1" if name == "fixed" else ""
         raise PolicyError(f"cannot be built from {settings or 'its name alone'}", where=name, remedy=remedy) from error

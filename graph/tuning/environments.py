@@ -8,6 +8,7 @@ direction (which one depends on the kind) was accepted, so that what earns most 
 decision, so its maximum inside is its minimum.)
 """
 
+import asyncio
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from ..features import FEATURE_SET
 from ..policies.encoding import encode
-from ..policies.policy import Context
+from ..policies.policy import Context, Policy
 from .log import Floats, Log
+from .recorded import Recorded
 
 DIRECTIONS: Final = ("perception", "reasoning", "interaction")
 KINDS: Final = ("scene", "chart", "table")
@@ -133,13 +135,23 @@ class Environment:
             state[rows], alive[rows] = following, ~ends
         return states, self._log(policy, states, actions, gains)
 
+    def record(self, policy: Floats, samples: int, rng: np.random.Generator) -> Recorded:
+        """`samples` fresh samples routed by `policy`, as a recorded run."""
+        states, log = self.simulate(policy, samples, rng)
+        contexts = [[self.contexts[state] for state in row if state >= 0] for row in states]
+        return Recorded(self.name, log, contexts, 0, {"uniform 1": int(log.taken.sum())})
+
+    def policy_table(self, policy: Policy) -> Floats:
+        """What `policy` proposes in every situation."""
+        return asyncio.run(self._proposed(policy))
+
+    async def _proposed(self, policy: Policy) -> Floats:
+        proposed = [await policy.propose(context) for context in self.contexts]
+        return np.array([[vector[name] for name in DIRECTIONS] for vector in proposed])
+
     def along(self, tables: Floats, states: NDArray[np.int64]) -> Floats:
         """What `tables` (p, situations, K) say in the situations `states` (n, T): (p, n, T, K), 0 after the end."""
         return np.where((states >= 0)[..., None], tables[:, states], 0.0)
-
-    def table(self, probabilities: list[Any]) -> Floats:
-        """The vectors that a policy proposed for `contexts`, as a table."""
-        return np.array([[vector[name] for name in DIRECTIONS] for vector in probabilities])
 
     def value(self, policy: Floats) -> float:
         """The exact mean summed reward of `policy`, a table of probabilities by situation."""

@@ -53,13 +53,16 @@ def weights(log: Log, targets: Floats) -> Floats:
 
 
 class Estimation:
-    """The estimates for several target policies on one log; `targets` (p, n, T, K) are their probabilities."""
+    """The estimates for several target policies on one log; `targets` (p, n, T, K) are their probabilities.
 
-    def __init__(self, log: Log, targets: Floats) -> None:
+    `fold` (n) says which samples' values are fitted together, each from all the others.
+    """
+
+    def __init__(self, log: Log, targets: Floats, fold: Ints | None = None) -> None:
         self.log = log
         self.targets = targets
         self.weights = weights(log, targets)
-        self._fold = folds(log.clusters)
+        self._fold = folds(log.clusters) if fold is None else fold
         self._features = standardised(log)
         self._values: dict[str, Floats] = {}
 

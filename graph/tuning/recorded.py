@@ -17,7 +17,7 @@ from ..features import FEATURE_SET
 from ..policies.encoding import encode
 from ..policies.policy import Context, Policy, checked
 from ..policies.registry import factories
-from .log import Floats, Log, LogError
+from .log import Floats, Ints, Log, LogError
 
 _MOST_FEATURES: Final = 60
 _LEAST_ROWS: Final = 5
@@ -38,12 +38,16 @@ class Recorded:
 
     def targets(self, policy: Policy) -> Floats:
         """What `policy`, as it stands, would propose in every round of the log (n, T, K)."""
-        return asyncio.run(self._targets(policy))
+        return self.some(policy, np.arange(self.log.samples))
 
-    async def _targets(self, policy: Policy) -> Floats:
-        found = np.zeros(self.log.logged.shape)
-        for row, contexts in enumerate(self.contexts):
-            for number, context in enumerate(contexts):
+    def some(self, policy: Policy, rows: Ints) -> Floats:
+        """What `policy` would propose for the samples in `rows` (m): (m, T, K)."""
+        return asyncio.run(self._some(policy, rows))
+
+    async def _some(self, policy: Policy, rows: Ints) -> Floats:
+        found = np.zeros((len(rows), *self.log.logged.shape[1:]))
+        for row, at in enumerate(rows):
+            for number, context in enumerate(self.contexts[at]):
                 vector = checked(await policy.propose(context), context.eligible, policy.name)
                 found[row, number] = [vector.get(name, 0.0) for name in self.log.directions]
         return found

@@ -151,7 +151,7 @@ def test_linear_thompson_is_the_bayesian_regression() -> None:
     x = np.array([[row.get(name, 0.0) for name in names] for row, _ in rows])
     y = np.array([reward for _, reward in rows])
     weights = np.linalg.solve(x.T @ x + np.eye(len(names)) * 0.2**2 / 0.5**2, x.T @ y)
-    mean, _ = policy._belief("reasoning", x[0])
+    mean, _ = policy.beliefs("reasoning", x[0])
     assert mean == pytest.approx(weights @ x[0])
 
 
