@@ -54,7 +54,9 @@ def routing(plan: Plan) -> dict[str, Any]:
         }
 
 
-async def _run(store: Path, samples: list[Sample], images: Path, url: str, policy: str, seed: int) -> None:
+async def _run(  # noqa: PLR0917
+    store: Path, samples: list[Sample], images: Path, url: str, policy: str, seed: int
+) -> None:
     settings = Settings(policy=policy, rounds=3, target=10.0, patience=0, seed=seed)
     at = [Endpoint(url=url, model="builtin")]
     async with evolve(samples, store=store, images=images, endpoints=at, settings=settings) as run:

@@ -15,6 +15,8 @@ COMMANDS: Final = {
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),
     "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),
+    "policy": ("policy:policy", "Judge and tune routing policies on a recorded run."),
+    "seeds": ("seeds:seeds", "Draw seed samples with known truth."),
     "serve": ("serve:serve", "Serve the embedded model over HTTP."),
     "trace": ("trace:trace", "Look into what the agents did and why."),
     "view": ("view:view", "Show what the agents did in a browser."),

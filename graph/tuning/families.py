@@ -109,10 +109,10 @@ class WeightedFeatures:
 
 
 def _distilled(features: Floats, advantages: Floats) -> tuple[Floats, Floats]:
-    """One linear score a direction for all rounds, (K, d) and (K), from `advantages` fitted round by round (rows, K)."""
+    """One linear score a direction for all rounds, (K, d) and (K), from `advantages` (rows, K) fitted by round."""
     design = np.hstack([features, np.ones((len(features), 1))])
     ridge = design.T @ design + np.eye(design.shape[1])
-    solved = np.linalg.solve(ridge, design.T @ advantages).T
+    solved: Floats = np.linalg.solve(ridge, design.T @ advantages).T.astype(np.float64)
     return solved[:, :-1], solved[:, -1]
 
 
