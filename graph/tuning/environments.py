@@ -116,7 +116,7 @@ class Environment:
     def features(self) -> tuple[tuple[str, ...], Floats]:
         """The names of all numeric features, and a table of them by situation."""
         rows = [encode(context.features) for context in self.contexts]
-        names = sorted({name for row in rows for name in row})
+        names = sorted({name for row in rows for name in row} - {"bias"})
         return tuple(names), np.array([[row.get(name, 0.0) for name in names] for row in rows])
 
     def simulate(self, policy: Floats, samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], Log]:
