@@ -9,15 +9,15 @@ import orjson
 
 from . import caches as cache_scenario
 from . import engines as engine_scenario
+from . import estimators as estimating
 from . import fuzz as fuzzing
 from . import judging as judging_scenario
-from . import estimators as estimating
 from . import lanes as lane_scenario
 from . import memory as memory_scenario
 from . import mix as mixing
 from . import parts as part_scenario
-from . import size as size_scenario
 from . import routing as routes
+from . import size as size_scenario
 from . import soak as soaking
 from . import startup as start_scenario
 from . import suite, viewing

@@ -19,11 +19,11 @@ from evolgraph.agents.perception import Perception
 from evolgraph.agents.reasoning import Reasoning
 from evolgraph.agents.screen import Candidate, Pair
 from evolgraph.endpoints.chat import TextPart
-from evolgraph.prompts.library import HERE, Library, data_lines
 from evolgraph.graph.features import FEATURE_SET, features
 from evolgraph.graph.policies.model import task
 from evolgraph.graph.policies.policy import Context
 from evolgraph.graph.state import initial
+from evolgraph.prompts.library import HERE, Library, data_lines
 from evolgraph.samples.sample import Box
 
 from ..conftest import make_qa, make_sample, solved
