@@ -9,12 +9,14 @@ import orjson
 
 from . import caches as cache_scenario
 from . import engines as engine_scenario
+from . import estimators as estimating
 from . import fuzz as fuzzing
 from . import judging as judging_scenario
 from . import lanes as lane_scenario
 from . import memory as memory_scenario
 from . import mix as mixing
 from . import parts as part_scenario
+from . import routing as routes
 from . import size as size_scenario
 from . import soak as soaking
 from . import startup as start_scenario
@@ -30,6 +32,8 @@ _LANES = lane_scenario.Plan()
 _SOAK = soaking.Soak()
 _TRIAL = judging_scenario.Trial()
 _FUZZ = fuzzing.Fuzz()
+_ESTIMATORS = estimating.Plan()
+_ROUTING = routes.Plan()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
 _ENGINES = engine_scenario.Plan()
 _PARTS = part_scenario.Plan()
@@ -222,6 +226,29 @@ def _size(as_json: bool, samples: int, rounds: int) -> None:
     """Bytes of store a sample-round, by table, column and page."""
     found = size_scenario.size(samples, rounds)
     click.echo(orjson.dumps(found).decode() if as_json else size_scenario.shown(found))
+
+
+@benchmarks.command("estimators")
+@click.option("--repetitions", default=_ESTIMATORS.repetitions, show_default=True, type=click.IntRange(1))
+@click.option("--samples", default=_ESTIMATORS.samples, show_default=True, type=click.IntRange(10))
+@click.option("--seed", default=_ESTIMATORS.seed, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _estimators(as_json: bool, **options: int) -> None:
+    """Coverage and error of the estimates of other policies, in simulated processes whose truths are known."""
+    found = estimating.estimators(estimating.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else estimating.shown(found))
+
+
+@benchmarks.command("routing")
+@click.option("--logged", default=_ROUTING.logged, show_default=True, type=click.IntRange(100))
+@click.option("--fresh", default=_ROUTING.fresh, show_default=True, type=click.IntRange(10))
+@click.option("--trials", default=_ROUTING.trials, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=_ROUTING.seed, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _routing(as_json: bool, **options: int) -> None:
+    """A policy tuned on a uniform run of drawn samples, then run on fresh ones, with the embedded model."""
+    found = routes.routing(routes.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else routes.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

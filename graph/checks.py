@@ -67,5 +67,6 @@ def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
     library.render("judge_text", pairs="")
     library.render("blind", questions="")
     library.render("curation")
+    library.render("route", directions="", sample="")
     for agent in agents:
         library.render(agent.prompt, work="", forms="")

@@ -28,6 +28,7 @@ from ..endpoints.client import Model
 from ..endpoints.errors import PASSING
 from ..errors import EvolgraphError
 from ..prompts.library import Library
+from .learning import Recall
 from .policies.policy import Decision, Policy
 from .policies.uniform import Uniform
 from .rounds import (
@@ -72,6 +73,7 @@ class Loop:
     on_round: Callable[[list[dict[str, Any]]], None] | None = None
     blind: Blind | None = None
     curation: Curation | None = None
+    recall: Recall | None = None
 
     @property
     def eligible(self) -> list[str]:
@@ -85,7 +87,8 @@ class Loop:
     async def next_round(self, state: State) -> tuple[str, Update]:
         """The decision on the next round, or the sample's end: where to go, and what changes.
 
-        The decision is committed with the step that makes it, before the round's first call.
+        The decision is committed with the step that makes it, before the round's first call. A sample that was taken
+        up again keeps the decisions that it has.
         """
         started = time.time_ns()
         settings = self.settings
@@ -95,7 +98,8 @@ class Loop:
         if end:
             return END, {"status": end[0], "reason": end[1], "decision": None}
         number = state["round"] + 1
-        decision = await decide(state, number, self.policy, self.eligible, settings.seed)
+        known = await self.recall(state["sample"]["id"], number) if self.recall and state["take"] else None
+        decision = known or await decide(state, number, self.policy, self.eligible, settings.seed)
         row = span(number, "route", "route", started, direction=decision.direction, propensity=decision.propensity)
         update = {"round": number, "decision": decision.row(), "spans": [row], "tokens": 0}
         return decision.direction, update
@@ -260,15 +264,17 @@ def build_graph(
     on_round: Callable[[list[dict[str, Any]]], None] | None = None,
     blind: Blind | None = None,
     curation: Curation | None = None,
+    recall: Recall | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[State, None, State, State]:
     """The compiled graph over `State`; start it with `state.initial(sample, position)`.
 
     Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
     parent's is used. `on_round` is told the verdict rows of every finished round. Without `curation` a sample that
-    has no questions fails. Set `recursion_limit` to at least 2 * rounds + 3, with curation to 2 more.
+    has no questions fails. `recall` finds the decisions of samples that are taken up again. Set `recursion_limit` to at
+    least 2 * rounds + 3, with curation to 2 more.
     """
-    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind, curation)
+    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind, curation, recall)
     names = list(agents)
     destinations = Literal[(*names, END)]  # type: ignore[valid-type]
     first = Literal[(*([curation.name] if curation else []), *names, END)]  # type: ignore[valid-type]

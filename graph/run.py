@@ -42,9 +42,11 @@ from ..store.traces import RunTotals, totals
 from .checks import check_ablations, check_policy, check_prompts
 from .feed import READ_AHEAD, Feed
 from .identity import RunError, claim, fingerprint
+from .learning import learn_again, recalling
 from .machine import build_graph
 from .models import gathered
 from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
+from .policies.model import AskingPolicy
 from .policies.registry import load_policy
 from .settings import Settings
 from .state import OUTBOX, State, initial, reopened, rows
@@ -204,7 +206,8 @@ class Evolution:
     async def _open(self) -> None:
         self._started, self._cpu = time.monotonic(), time.process_time()
         settings = self.settings
-        agents, library, policy = directions(), Library(settings.prompts), load_policy(settings.policy)
+        agents, library = directions(), Library(settings.prompts)
+        self.policy = policy = load_policy(settings.policy)
         check_ablations(settings.ablate, list(agents))
         await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
@@ -219,6 +222,9 @@ class Evolution:
         await self._ledger.cut_off()  # what the last start had under way when it was killed
         client = Client(self.endpoints, self._feed.images, self._ledger, run_seed=settings.seed, gate=self._gate)
         self.client = await self._stack.enter_async_context(client)
+        await learn_again(policy, self._store, self.run.id)
+        if isinstance(policy, AskingPolicy):
+            policy.bind(self.client, library, {name: (agent.__doc__ or "").strip() for name, agent in agents.items()})
         prompter = Prompter(library)
         self.graph: Graph = build_graph(
             {name: agent(self.client, prompter) for name, agent in agents.items()},
@@ -229,6 +235,7 @@ class Evolution:
             on_round=self.progress.close_round,
             blind=Blind(self.client, prompter, settings.blind) if settings.blind else None,
             curation=Curation(self.client, prompter),
+            recall=recalling(self._store, self.run.id),
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
         )
         await forget_quarantine(self._store, self.run.id)

@@ -91,7 +91,9 @@ def reopened(state: State, take: int) -> State:
     history = list(state["history"])
     while history and history[-1]["failure"]:
         history.pop()
-    update = {"take": take, "history": history, "round": len(history), "status": "", "reason": "", "failure": None}
+    idle = next((back for back, past in enumerate(reversed(history)) if past["accepted"]), len(history))
+    update = {"take": take, "history": history, "round": len(history), "idle": idle}
+    update |= {"status": "", "reason": "", "failure": None}
     return changed(state, update | {"candidates": [], "verdicts": [], "generations": [], "reward": None, "spans": []})
 
 

@@ -15,6 +15,8 @@ Found = tuple[str, str]
 """The kind of a problem, and what is wrong."""
 _CURATION: Final = "curation"
 """The agent of a sample's first questions, the only one that is asked before round 1."""
+ROUTE: Final = "route"
+"""The agent that calls for a decision go by: they come before it."""
 _CLOSE: Final = 1e-9
 _TARGET: Final = re.compile(r">= ([\d.]+)$")
 _ROUNDS: Final = re.compile(r"(\d+) rounds used$")
@@ -154,7 +156,8 @@ def _work(known: Known, reward: Reward, ruled: Sequence[Verdict], where: str) ->
     seen = {span.kind for span in known.spans if (span.round, span.take) == (number, take)}
     if lacking := sorted(due - seen):
         yield "spans", f"{where}: no span of {', '.join(lacking)}"
-    calls = [call.tokens for call in known.calls if (call.round, call.take) == (number, take)]
+    # What a model was asked about the routing is no work of the round.
+    calls = [call.tokens for call in known.calls if (call.round, call.take) == (number, take) and call.agent != ROUTE]
     counted = [tokens for tokens in calls if tokens is not None]
     if reward.tokens is not None and (len(counted) < len(calls) or sum(counted) != reward.tokens):
         yield "calls", f"{where}: it used {reward.tokens} tokens, its {len(calls)} calls {sum(counted)}"
@@ -261,13 +264,17 @@ def _progress(known: Known) -> Iterator[Found]:
     for call in known.calls:
         if call.lost:
             yield "parts", f"{call.lost} texts that a call of round {call.round} sent are lost"
-    strays = (one for one in known.calls if not (0 if one.agent == _CURATION else 1) <= one.round <= last)
+    strays = (one for one in known.calls if not _earliest(one.agent) <= one.round <= last + (one.agent == ROUTE))
     if late := next(strays, None):
         yield "calls", f"a call of {late.agent} belongs to round {late.round}, which was never decided"
     if known.ends and known.ends[-1].take == known.take:
         most = max(end.rounds for end in known.ends)
         if last > most:
             yield "settled", f"round {last} was decided, but it is settled after {most}"
+
+
+def _earliest(agent: str) -> int:
+    return 0 if agent == _CURATION else 1
 
 
 def _state(known: Known, state: Mapping[str, Any]) -> Iterator[Found]:

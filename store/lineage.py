@@ -132,6 +132,12 @@ def lineages(db: sqlite3.Connection, run: str, samples: Sequence[str]) -> dict[s
     return found
 
 
+def decision_of(db: sqlite3.Connection, run: str, sample: str, number: int) -> Decision | None:
+    """The decision on a sample's round, or None where none was taken yet."""
+    found = fetch(db, Decision, "decisions WHERE run = ? AND sample = ? AND round = ?", (run, sample, number))
+    return found[0] if found else None
+
+
 def rewarded(db: sqlite3.Connection, run: str) -> Iterator[tuple[Decision, Reward]]:
     """Decisions with their rewards in the order of the commits, as a learning policy met them; read in pages."""
     last = 0

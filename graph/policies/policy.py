@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 from ...errors import EvolgraphError
 
@@ -62,6 +62,40 @@ class Policy(Protocol):
     def learn(self, decision: Decision, reward: float) -> None:
         """Takes note of the reward (in [-1, 1]) that a decision earned."""
         ...
+
+
+@runtime_checkable
+class LearningPolicy(Policy, Protocol):
+    """A policy whose proposals follow from the rewards it was told, in the form of sufficient statistics.
+
+    One such policy serves all samples of a run at once: rewards may come late, in any order, or never.
+    """
+
+    def state(self) -> dict[str, Any]:
+        """The statistics as plain JSON."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over statistics that `state` gave, in the place of its own."""
+        ...
+
+    def merge(self, other: Self) -> None:
+        """Adds what `other`, a policy of the same settings, was told."""
+        ...
+
+
+def floored(shares: Mapping[str, float], floor: float) -> dict[str, float]:
+    """`shares` (a probability vector) mixed with equal shares so that none is below `floor`, at most 1 / n."""
+    floor = min(floor, 1 / len(shares))
+    free = 1 - floor * len(shares)
+    return {name: floor + free * share for name, share in shares.items()}
+
+
+def checked_floor(floor: float, policy: str) -> float:
+    """`floor` as it is. Raises PolicyError when it is no probability that leaves two directions a choice."""
+    if not 0 <= floor <= 0.5:
+        raise PolicyError(f"floor is {floor}, not between 0 and 0.5", where=policy)
+    return floor
 
 
 def uniform_number(run_seed: int, sample: str, round_number: int) -> float:

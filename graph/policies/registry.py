@@ -4,15 +4,34 @@ import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+from .coverage import Coverage
 from .cycle import Cycle
+from .epsilon_greedy import EpsilonGreedy
 from .fixed import Fixed
+from .linear_thompson import LinearThompson
+from .model import ModelChoice
 from .policy import Policy, PolicyError
+from .softmax import Softmax
+from .thompson import Thompson
+from .ucb import Ucb
 from .uniform import Uniform
 
-BUILTIN: Final[Mapping[str, Callable[..., Policy]]] = {"uniform": Uniform, "fixed": Fixed, "cycle": Cycle}
+BUILTIN: Final[Mapping[str, Callable[..., Policy]]] = {
+    "uniform": Uniform,
+    "fixed": Fixed,
+    "cycle": Cycle,
+    "coverage": Coverage,
+    "epsilon-greedy": EpsilonGreedy,
+    "ucb": Ucb,
+    "thompson": Thompson,
+    "linear-thompson": LinearThompson,
+    "softmax": Softmax,
+    "model": ModelChoice,
+}
 
 
 def factories() -> dict[str, Callable[..., Policy]]:
@@ -29,33 +48,46 @@ def factories() -> dict[str, Callable[..., Policy]]:
 def load_policy(spec: str) -> Policy:
     """The policy that `spec` names.
 
-    `spec` is a name (`uniform`), a name with weights (`fixed:perception=0.5,reasoning=0.25,interaction=0.25`) or a
-    TOML file with `policy = NAME` and that policy's settings. Raises PolicyError when it is none of these.
+    `spec` is a name (`uniform`), a name with numbers, which are weights (`fixed:perception=0.5,reasoning=0.25,
+    interaction=0.25`) or settings where the policy has no weights (`ucb:width=0.1`), or a TOML file with
+    `policy = NAME` and that policy's settings. Raises PolicyError when it is none of these.
     """
     if spec.endswith(".toml"):
         name, settings = _from_file(Path(spec))
     else:
-        name, _, weights = spec.partition(":")
-        settings = {"weights": _weights(weights)} if weights else {}
-    known = factories()
+        name, _, numbers = spec.partition(":")
+        settings = _numbers(numbers) if numbers else {}
     if not isinstance(name, str):
         raise PolicyError(f"policy is {name!r}, not a name", where=spec, remedy='write policy = "NAME"')
+    if not spec.endswith(".toml") and settings and "weights" in signature(_factory(name)).parameters:
+        settings = {"weights": settings}
+    return made(name, settings)
+
+
+def _factory(name: str) -> Callable[..., Policy]:
+    known = factories()
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
         raise PolicyError(f"no policy is called {name!r}", remedy=hint)
+    return known[name]
+
+
+def made(name: str, settings: Mapping[str, Any]) -> Policy:
+    """The policy `name` with `settings`. Raises PolicyError when there is none, or it cannot be built from them."""
+    factory = _factory(name)
     try:
-        return known[name](**settings)
-    except (TypeError, AttributeError) as error:
+        return factory(**settings)
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
         remedy = "for example fixed:perception=2,reasoning=1,interaction=1" if name == "fixed" else ""
         raise PolicyError(f"cannot be built from {settings or 'its name alone'}", where=name, remedy=remedy) from error
 
 
-def _weights(text: str) -> dict[str, float]:
+def _numbers(text: str) -> dict[str, float]:
     try:
         return {name.strip(): float(weight) for name, _, weight in (part.partition("=") for part in text.split(","))}
     except ValueError as error:
-        raise PolicyError(f"cannot read the weights {text!r}", remedy="write name=number,name=number") from error
+        raise PolicyError(f"cannot read the numbers {text!r}", remedy="write name=number,name=number") from error
 
 
 def _from_file(path: Path) -> tuple[Any, dict[str, Any]]:

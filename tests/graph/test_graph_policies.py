@@ -78,11 +78,11 @@ def test_a_policy_is_loaded_from_a_toml_file(tmp_path: Path) -> None:
     ("spec", "complaint"),
     [
         ("unifrom", "no policy is called 'unifrom' (did you mean uniform?)"),
-        ("best", "no policy is called 'best' (known: uniform, fixed, cycle)"),
+        ("best", "no policy is called 'best' (known: uniform, fixed, cycle, "),
         ("fixed", "fixed: cannot be built from its name alone (for example fixed:"),
-        ("fixed:reasoning=much", "cannot read the weights 'reasoning=much' (write name=number"),
-        ("fixed:reasoning", "cannot read the weights 'reasoning'"),
-        ("uniform:reasoning=1", "uniform: cannot be built from {'weights': {'reasoning': 1.0}}"),
+        ("fixed:reasoning=much", "cannot read the numbers 'reasoning=much' (write name=number"),
+        ("fixed:reasoning", "cannot read the numbers 'reasoning'"),
+        ("uniform:reasoning=1", "uniform: cannot be built from {'reasoning': 1.0}"),
         ("absent.toml", "absent.toml: no such policy file"),
     ],
 )

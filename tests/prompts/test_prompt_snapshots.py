@@ -20,6 +20,10 @@ from evolgraph.agents.perception import Perception
 from evolgraph.agents.reasoning import Reasoning
 from evolgraph.agents.screen import Candidate, Pair
 from evolgraph.endpoints.chat import TextPart
+from evolgraph.graph.features import FEATURE_SET, features
+from evolgraph.graph.policies.model import task
+from evolgraph.graph.policies.policy import Context
+from evolgraph.graph.state import initial
 from evolgraph.prompts.library import HERE, Library, data_lines
 from evolgraph.samples.sample import Box
 
@@ -57,6 +61,12 @@ def _facts() -> str:
     return text.text
 
 
+def _route() -> str:
+    known = {agent.name: agent.__doc__ or "" for agent in (Perception, Reasoning, Interaction)}
+    context = Context("table", 1, ("perception", "reasoning"), features(initial(SAMPLE, 0), 1), FEATURE_SET)
+    return task(context, PROMPTER.library, known)
+
+
 TURNED_DOWN = [
     {"id": "q1", "question": "Is it big?", "answer": "Yes.", "reason": "not-answerable: what is big is not said"}
 ]
@@ -75,6 +85,7 @@ TEXTS = {
     "judge": _judge,
     "judge_text": lambda: PROMPTER.library.render("judge_text", pairs=data_lines([SEEN_AS_TEXT])),
     "blind": lambda: PROMPTER.library.render("blind", questions=data_lines([{"id": "q0", "question": "What is red?"}])),
+    "route": _route,
     "repair": lambda: PROMPTER.repair("evolved.0.answer: Field required"),
 }
 

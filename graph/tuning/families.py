@@ -1,0 +1,186 @@
+"""Families of policies that tuning searches: how a policy is made from settings and the samples it may see."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..policies.best import best_probabilities
+from ..policies.encoding import encode
+from ..policies.linear_thompson import LinearThompson
+from ..policies.policy import Policy
+from ..policies.registry import made
+from .log import Floats, Ints, Log
+from .recorded import Recorded
+from .regression import best_values, standardised
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+Spec = dict[str, Any]
+"""A policy as a policy file holds it: {"policy": name, ...settings}."""
+Mask = NDArray[np.bool_]
+
+
+class FixedShares:
+    """Shares that do not depend on the sample."""
+
+    name = "fixed"
+
+    def __init__(self, record: Recorded, fold: Ints) -> None:
+        self._log = record.log
+
+    def settings(self, trial: "Trial") -> dict[str, float]:
+        """The trial's shares; none is below a tenth of the largest."""
+        return {name: trial.suggest_float(name, 0.1, 1.0, log=True) for name in self._log.directions}
+
+    def start(self) -> dict[str, float]:
+        """Equal shares."""
+        return dict.fromkeys(self._log.directions, 1.0)
+
+    def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
+        """The policy of the trial, whatever samples were `seen`."""
+        total = sum(settings.values())
+        return {"policy": self.name, "weights": {name: round(share / total, 3) for name, share in settings.items()}}
+
+    def targets(self, spec: Spec, rows: Ints) -> Floats:
+        """What the policy proposes for the samples in `rows`: (m, T, K)."""
+        possible = self._log.logged[rows] > 0
+        shares = possible * [spec["weights"][name] for name in self._log.directions]
+        return shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300)
+
+
+class WeightedFeatures:
+    """Softmax policies whose weights are what directions bring more than others, as fitted to the seen samples.
+
+    Optuna chooses how sharply they follow it, how much later rounds count, the regression's penalty and the floor.
+    """
+
+    name = "softmax"
+
+    def __init__(self, record: Recorded, fold: Ints) -> None:
+        self._log = record.log
+        self._features = standardised(record.log)
+        flat = record.log.features[record.log.taken]
+        self._means, self._scales = flat.mean(axis=0), flat.std(axis=0)
+
+    def settings(self, trial: "Trial") -> dict[str, float]:
+        """The trial's sharpness, foresight, penalty and floor."""
+        return {
+            "sharpness": trial.suggest_float("sharpness", 1.0, 300.0, log=True),
+            "foresight": trial.suggest_float("foresight", 0.0, 1.0),
+            "penalty": trial.suggest_float("penalty", 1.0, 300.0, log=True),
+            "floor": trial.suggest_float("floor", 0.01, 0.1),
+        }
+
+    def start(self) -> dict[str, float]:
+        """As good as equal shares."""
+        return {"sharpness": 1.0, "foresight": 1.0, "penalty": 300.0, "floor": 0.1}
+
+    def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
+        """The policy whose weights come from the samples that were `seen`."""
+        log = self._log
+        values = best_values(log, seen, self._features, settings["foresight"], settings["penalty"])
+        rows = log.taken & seen[:, None]
+        advantages = values[rows] - values[rows].mean(axis=1, keepdims=True)
+        slopes, constants = _distilled(self._features[rows], advantages)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            raw = np.where(self._scales > 0, slopes / self._scales, 0.0) * settings["sharpness"]
+        bias = constants * settings["sharpness"] - raw @ self._means
+        weights = {
+            direction: {
+                name: round(float(weight), 3)
+                for name, weight in zip(("bias", *log.feature_names), (bias[k], *raw[k]), strict=True)
+                if abs(weight) >= 0.0005
+            }
+            for k, direction in enumerate(log.directions)
+        }
+        return {"policy": self.name, "floor": round(settings["floor"], 3), "weights": weights}
+
+    def targets(self, spec: Spec, rows: Ints) -> Floats:
+        """What the policy proposes for the samples in `rows`: (m, T, K)."""
+        log = self._log
+        names = ("bias", *log.feature_names)
+        weights = np.array([[spec["weights"][one].get(name, 0.0) for name in names] for one in log.directions])
+        scores = log.features[rows] @ weights[:, 1:].T + weights[:, 0]
+        shares = np.exp(scores - scores.max(axis=-1, keepdims=True)) * (log.logged[rows] > 0)
+        return _floored(shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300), log, rows, spec["floor"])
+
+
+def _distilled(features: Floats, advantages: Floats) -> tuple[Floats, Floats]:
+    """One linear score a direction for all rounds, (K, d) and (K), from `advantages` (rows, K) fitted by round."""
+    design = np.hstack([features, np.ones((len(features), 1))])
+    ridge = design.T @ design + np.eye(design.shape[1])
+    solved: Floats = np.linalg.solve(ridge, design.T @ advantages).T.astype(np.float64)
+    return solved[:, :-1], solved[:, -1]
+
+
+class LearnersState:
+    """Linear Thompson sampling that begins with what the log taught it."""
+
+    name = "linear-thompson"
+
+    def __init__(self, record: Recorded, fold: Ints) -> None:
+        self._record, self._fold = record, fold
+        self._parts = [_taught(record, fold == number) for number in np.unique(fold)]
+        self._encoded = [[encode(context.features) for context in contexts] for contexts in record.contexts]
+
+    def settings(self, trial: "Trial") -> dict[str, float]:
+        """The trial's noise, prior and floor."""
+        return {
+            "noise": trial.suggest_float("noise", 0.02, 1.0, log=True),
+            "prior": trial.suggest_float("prior", 0.01, 1.0, log=True),
+            "floor": trial.suggest_float("floor", 0.01, 0.1),
+        }
+
+    def start(self) -> dict[str, float]:
+        """Hardly convinced of anything."""
+        return {"noise": 1.0, "prior": 0.01, "floor": 0.1}
+
+    def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
+        """The policy with the statistics of the samples that were `seen`: whole folds."""
+        total = LinearThompson()
+        for number, part in zip(np.unique(self._fold), self._parts, strict=True):
+            if seen[self._fold == number].any():
+                total.merge(part)
+        rounded = {name: float(f"{value:.3g}") for name, value in settings.items()}
+        return {"policy": self.name, **rounded, "state": total.state()}
+
+    def targets(self, spec: Spec, rows: Ints) -> Floats:
+        """What the policy proposes for the samples in `rows`: (m, T, K)."""
+        log = self._record.log
+        policy = LinearThompson(**{name: value for name, value in spec.items() if name != "policy"})
+        seen = np.zeros((len(rows), log.actions.shape[1], len(spec["state"]["features"])))
+        for row, at in enumerate(rows):
+            for number, encoded in enumerate(self._encoded[at]):
+                seen[row, number] = policy.vector(encoded)
+        beliefs = [policy.beliefs(name, seen) for name in log.directions]
+        shares = best_probabilities(*(np.stack(part, axis=-1) for part in zip(*beliefs, strict=True)))
+        return _floored(shares, log, rows, spec["floor"])
+
+
+def _floored(shares: Floats, log: Log, rows: Ints, floor: float) -> Floats:
+    """`shares` with the floors of the directions that were possible, 0 after a sample's end."""
+    possible = log.logged[rows] > 0
+    floors = np.minimum(floor, 1 / np.maximum(possible.sum(axis=-1, keepdims=True), 1)) * possible
+    return np.where(possible, floors + (1 - floors.sum(axis=-1, keepdims=True)) * shares, 0.0)
+
+
+def _taught(record: Recorded, rows: Mask) -> LinearThompson:
+    policy, log = LinearThompson(), record.log
+    for at in np.nonzero(rows)[0]:
+        for number, context in enumerate(record.contexts[at]):
+            direction = log.directions[log.actions[at, number]]
+            policy.add(encode(context.features), direction, float(log.signals["reward"][at, number]))
+    return policy
+
+
+def policy_of(spec: Spec) -> Policy:
+    """The policy that a file with `spec` gives."""
+    settings = {name: value for name, value in spec.items() if name != "policy"}
+    return made(spec["policy"], settings)
+
+
+FAMILIES: Final = {"softmax": WeightedFeatures, "fixed": FixedShares, "linear-thompson": LearnersState}
+"""The families by name; each is made from a recorded run and its samples' folds."""
