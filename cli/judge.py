@@ -18,7 +18,9 @@ def judge() -> None:
 @click.argument("store", type=_PATH)
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Pairs to label.")
 @click.option("-o", "--output", type=_PATH, required=True, help="HTML file to write; it opens offline.")
-@click.option("--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.")
+@click.option(
+    "--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.  [default: the run's]"
+)
 @click.option("--seed", default=0, show_default=True, help="Seeds the draw.")
 def sample(store: Path, *, number: int, output: Path, images: Path | None, seed: int) -> None:
     """Draw pairs of STORE for people to label, evenly by direction and by accepted or rejected.
@@ -27,9 +29,10 @@ def sample(store: Path, *, number: int, output: Path, images: Path | None, seed:
     """
     from ..graph.results import check_writable, replacing
     from ..viewer.labelling import sheet
+    from .report import image_root
 
     check_writable(output)
-    count, page = sheet(store, images or store.absolute().parent, number, seed)
+    count, page = sheet(store, image_root(store, images), number, seed)
     with replacing(output) as stream:
         stream.write(page.encode())
     click.echo(f"{count} pairs written to {output}", err=True)

@@ -5,13 +5,17 @@ from pathlib import Path
 import click
 import orjson
 
+from ..samples.images import ImageRoot
+
 _PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("store", type=_PATH)
 @click.option("-o", "--output", type=_PATH, help="HTML file to write; it holds everything and opens offline.")
-@click.option("--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.")
+@click.option(
+    "--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.  [default: the run's]"
+)
 @click.option("--examples", default=6, show_default=True, type=click.IntRange(0, 60), help="Questions to show.")
 @click.option("--price-in", type=click.FloatRange(0), help="Money for a million prompt tokens, to tell costs.")
 @click.option("--price-out", type=click.FloatRange(0), help="Money for a million completion tokens.")
@@ -31,17 +35,25 @@ def report(
     MMEvol's published figures stand beside the run's.
     """
     from ..graph.results import check_writable, replacing
-    from ..viewer.figures import Prices
+    from ..viewer.asked import Prices
     from ..viewer.report import report as made
 
     if output is None and not as_json:
         raise click.UsageError("Give -o FILE, or --json, or both.")
     if output:
         check_writable(output)
-    told, page = made(store, images or store.absolute().parent, Prices(price_in, price_out), examples if output else 0)
+    told, page = made(store, image_root(store, images), Prices(price_in, price_out), examples if output else 0)
     if output:
         with replacing(output) as stream:
             stream.write(page.encode())
         click.echo(f"report written to {output}", err=True)
     if as_json:
         click.echo(orjson.dumps(told).decode())
+
+
+def image_root(store: Path, images: Path | None) -> ImageRoot:
+    """Where the images of the runs in `store` are: under `images`, or else where the newest start found them."""
+    from ..graph.feed import kept_images
+    from .view import run_images
+
+    return ImageRoot(images or run_images(store), kept=kept_images(store))

@@ -3,12 +3,13 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from ..samples.vocabulary import FORMS, OPEN, SKILLS
 from ..store.lineage import settled_lineages
 from ..store.traces import RunLine, runs, totals
+from .asked import Prices
 from .examples import Chosen
 from .published import MMEVOL
 from .tally import Means, Tally, lines
@@ -18,20 +19,6 @@ _COMMON: Final = 10
 _RANKED: Final = 200
 """Objects that are listed; MMEvol's figure 10 shows about as many."""
 _DIRECTIONS: Final = ("perception", "reasoning", "interaction")
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Money for a million tokens, in any currency; None where it is not known."""
-
-    prompt: float | None = None
-    completion: float | None = None
-
-    def cost(self, prompt: int | None, completion: int | None) -> float | None:
-        """What so many tokens cost, or None when anything about it is unknown."""
-        if prompt is None or completion is None or self.prompt is None or self.completion is None:
-            return None
-        return (prompt * self.prompt + completion * self.completion) / 1e6
 
 
 def figures(db: sqlite3.Connection, run: RunLine, prices: Prices, chosen: Chosen | None = None) -> dict[str, Any]:
@@ -165,8 +152,9 @@ def _spent(db: sqlite3.Connection, run: str) -> dict[str, Any]:
 def _cost(spent: dict[str, Any], accepted: int, prices: Prices) -> dict[str, Any]:
     """What the run took, and what an accepted pair took of that."""
     prompt, completion = spent["prompt_tokens"], spent["completion_tokens"]
-    tokens = None if prompt is None or completion is None else prompt + completion
-    money = prices.cost(prompt, completion)
+    known = prompt is not None and completion is not None
+    tokens = prompt + completion if known else None
+    money = prices.cost(prompt, completion) if known else None
     return spent | {
         "accepted": accepted,
         "money": money,

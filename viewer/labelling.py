@@ -87,10 +87,10 @@ def drawn(db: sqlite3.Connection, run: str, number: int, seed: int) -> list[Rule
     return sorted(chosen, key=lot)
 
 
-def sheet(store: Path, images: Path, number: int, seed: int = 0) -> tuple[int, str]:
+def sheet(store: Path, images: ImageRoot, number: int, seed: int = 0) -> tuple[int, str]:
     """How many pairs of the newest run in `store` the sheet holds, and the sheet as HTML.
 
-    It says nothing of verdicts, codes, scores or strata. `images` is the folder of the run's images. Raises LabelError
+    It says nothing of verdicts, codes, scores or strata. `images` are where the run's images lie. Raises LabelError
     when there is no pair, StoreError when the store cannot be read.
     """
     with reading(store) as db:
@@ -98,12 +98,11 @@ def sheet(store: Path, images: Path, number: int, seed: int = 0) -> tuple[int, s
         pairs = drawn(db, run.id, number, seed) if run else []
     if run is None or not pairs:
         raise LabelError("no pair has been ruled on", where=str(store), remedy="evolve some seeds first")
-    root = ImageRoot(images)
     used = {image["sha256"]: image for pair in pairs for image in pair.sample["images"]}
     data = {
         "run": run.id,
         "pairs": [_row(pair) for pair in pairs],
-        "images": {name: embedded(root, image, _SIDE) for name, image in used.items()},
+        "images": {name: embedded(images, image, _SIDE) for name, image in used.items()},
         "reasons": [*REASONS.items()],
     }
     return len(pairs), _page(environment(), data)

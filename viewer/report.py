@@ -7,15 +7,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from ..errors import EvolgraphError
 from ..samples.images import ImageRoot
 from ..store.connections import reading
+from . import pages
+from .asked import Prices
 from .charts import Plot, Ranks, room
 from .examples import Chosen, Example, embedded
-from .figures import Prices, directions, figures, newest
+from .figures import directions, figures, newest
 from .published import CAVEATS, MMEVOL
 
 _LISTED: Final = 16
@@ -37,10 +39,12 @@ class ReportError(EvolgraphError):
     kind = "report"
 
 
-def report(store: Path, images: Path, prices: Prices | None = None, examples: int = 6) -> tuple[dict[str, Any], str]:
+def report(
+    store: Path, images: ImageRoot, prices: Prices | None = None, examples: int = 6
+) -> tuple[dict[str, Any], str]:
     """The figures of the newest run in `store` as plain JSON, and its report as HTML.
 
-    `images` is the folder of its images; `examples` questions are shown before and after. Raises ReportError when the
+    `images` are where its images lie; `count` questions are shown before and after. Raises ReportError when the
     store holds no run, StoreError when it cannot be read.
     """
     with reading(store) as db:
@@ -48,10 +52,9 @@ def report(store: Path, images: Path, prices: Prices | None = None, examples: in
         if run is None:
             raise ReportError("the store holds no run", where=str(store), remedy="evolve some seeds first")
         (most,) = db.execute("SELECT coalesce(max(round), 0) FROM decisions WHERE run = ?", (run.id,)).fetchone()
-        chosen = Chosen(most, examples)
+        chosen = Chosen(most, count)
         told = figures(db, run, prices or Prices(), chosen)
-    root = ImageRoot(images)
-    shown = [_example(one, root) for one in chosen.examples()]
+    shown = [_example(one, images) for one in chosen.examples()]
     return told, rendered(told, shown)
 
 
@@ -69,20 +72,10 @@ def rendered(told: Mapping[str, Any], examples: list[dict[str, Any]]) -> str:
 @cache
 def environment() -> Environment:
     """Templates that escape everything that is put into them."""
-    found = Environment(
-        loader=PackageLoader("evolgraph.viewer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters |= {
-        "percent": percent,
-        "number": number,
-        "count": count,
-        "words": words,
-        "moment": moment,
-        "cited": cited,
+    found = pages.environment().overlay()
+    found.filters = {
+        **found.filters,
+        **{filter.__name__: filter for filter in (percent, number, count, words, moment, cited)},
     }
     return found
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from evolgraph.viewer.calibration import calibration
 
+from ..browser.conftest import chromium
 from ..cli.conftest import Run
 from ..conftest import SEEDS
 from .conftest import Evolved
@@ -155,7 +156,7 @@ def test_labels_that_cannot_be_used_are_refused(full: Evolved, evolgraph: Run, t
 @pytest.mark.browser
 def test_pairs_are_labelled_with_keys_and_saved(full: Evolved, page: str, evolgraph: Run, tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST RAN: there is no Playwright")
-    where = shutil.which("chromium") or shutil.which("google-chrome")
+    where = chromium()
     if where is None:
         pytest.skip("NO BROWSER TEST RAN: there is no Chromium; install the package chromium")
     with playwright.sync_playwright() as play:

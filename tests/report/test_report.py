@@ -18,6 +18,7 @@ from evolgraph.viewer.charts import Plot, Ranks, ticks
 from evolgraph.viewer.tally import lines
 from PIL import Image as Pillow
 
+from ..browser.conftest import chromium
 from ..cli.conftest import Run
 from ..conftest import SEEDS
 from .conftest import Evolved
@@ -213,8 +214,7 @@ def test_charts_are_to_scale() -> None:
 
 @pytest.mark.browser
 def test_a_browser_opens_it_without_a_complaint(full: Evolved, evolgraph: Run, tmp_path: Path) -> None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    browser = next((found for name in names if (found := shutil.which(name))), None)
+    browser = chromium()
     if browser is None:
         pytest.skip("NO BROWSER TEST RAN: there is no Chromium; install the package chromium")
     evolgraph("report", full.store, "--images", IMAGES, "-o", "report.html")
