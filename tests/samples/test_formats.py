@@ -126,7 +126,7 @@ def test_a_row_with_a_caption_and_no_question_is_a_sample(folder, row):
         (llava(turns=(), caption=7), "caption: expected a list, found a number"),
         (llava(conversations=[{"from": "gpt", "value": 7}]), "turn 1: expected a text"),
         (llava(conversations=[{"from": "gpt", "value": "<image> A cup."}]), "a caption holds <image>"),
-        ({"id": "a", "images": ["a.png"], "messages": []}, "no turns"),
+        ({"id": "a", "images": ["a.png"], "messages": []}, "more than the messages place"),
         ({"id": "a", "image": "a.png", "caption": ""}, "neither conversations_v0"),
     ],
 )
