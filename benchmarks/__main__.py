@@ -17,6 +17,7 @@ from . import memory as memory_scenario
 from . import mix as mixing
 from . import parts as part_scenario
 from . import routing as routes
+from . import seeds as seed_scenario
 from . import size as size_scenario
 from . import soak as soaking
 from . import startup as start_scenario
@@ -29,6 +30,7 @@ _NEW = Workload()
 _PLAN = Plan()
 _MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
+_SEEDS = seed_scenario.Plan()
 _SOAK = soaking.Soak()
 _TRIAL = judging_scenario.Trial()
 _FUZZ = fuzzing.Fuzz()
@@ -114,6 +116,17 @@ def _judging(as_json: bool, **options: Any) -> None:
     """How many planted defects are rejected, by kind, and how many sound pairs are lost."""
     found = judging_scenario.judging(judging_scenario.Trial(**options))
     click.echo(orjson.dumps(found).decode() if as_json else judging_scenario.shown(found))
+
+
+@benchmarks.command("seeds")
+@click.option("--rows", default=_SEEDS.rows, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def _seeds(ctx: click.Context, as_json: bool, rows: int) -> None:
+    """How soon a long seed file gives its first call, and whether memory stays flat. Exit code 1 if not."""
+    found = seed_scenario.seeds(seed_scenario.Plan(rows=rows))
+    click.echo(orjson.dumps(found).decode() if as_json else seed_scenario.shown(found))
+    ctx.exit(0 if found["prompt"] and found["flat"] else 1)
 
 
 @benchmarks.command("soak")

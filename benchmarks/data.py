@@ -38,6 +38,17 @@ def write_seeds(folder: Path, samples: int, seed: int = 0) -> Path:
     return path
 
 
+def write_long_seeds(folder: Path, samples: int, seed: int = 0) -> Path:
+    """`write_seeds` for any number of samples: a row is written as it is made, on a line of its own."""
+    path = write_seeds(folder, min(IMAGES, samples), seed)
+    with path.open("wb") as stream:
+        for number in range(samples):
+            row = _row(number, f"images/{number % IMAGES}.jpg", _QUESTIONS[: 2 + number % 2])
+            stream.write((b",\n" if number else b"[\n") + orjson.dumps(row))
+        stream.write(b"\n]\n")
+    return path
+
+
 def write_varied(folder: Path, samples: int) -> Path:
     """Writes `samples` seeds with 1 to 4 questions each and an image of their own, which is small; gives the file."""
     (folder / "images").mkdir(parents=True)

@@ -12,10 +12,17 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from ..errors import EvolgraphError
 from .contained import ImageError
 
 _NAME: Final = re.compile(r"embedded/([0-9a-f]{64}\.[a-z]{3,4})")
 _URI: Final = re.compile(r"data:image/[a-z0-9.+-]+((?:;[a-z0-9.+-]+=[^;,]*)*);base64,", re.IGNORECASE)
+
+
+class KeepError(EvolgraphError):
+    """An image that cannot be written: the fault of the disk and not of its row, so the reading stops."""
+
+    kind = "output"
 
 
 def is_data_uri(text: str) -> bool:
@@ -63,7 +70,7 @@ def embedded_name(path: str) -> str | None:
 def keep(folder: Path, name: str, data: bytes) -> None:
     """Writes `data` to `folder`/`name` unless it is there already; the file is never seen half written.
 
-    Raises ImageError when it cannot be written.
+    Raises KeepError when it cannot be written.
     """
     target = folder / name
     try:
@@ -80,4 +87,5 @@ def keep(folder: Path, name: str, data: bytes) -> None:
             Path(spare).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ImageError(f"cannot be kept: {error.strerror}", where=str(folder), remedy="make room there") from error
+        told = f"an image of the seeds cannot be kept: {error.strerror}"
+        raise KeepError(told, where=str(folder), remedy="make room there, or keep the store elsewhere") from error

@@ -152,9 +152,8 @@ def _spent(db: sqlite3.Connection, run: str) -> dict[str, Any]:
 def _cost(spent: dict[str, Any], accepted: int, prices: Prices) -> dict[str, Any]:
     """What the run took, and what an accepted pair took of that."""
     prompt, completion = spent["prompt_tokens"], spent["completion_tokens"]
-    known = prompt is not None and completion is not None
-    tokens = prompt + completion if known else None
-    money = prices.cost(prompt, completion) if known else None
+    tokens = None if prompt is None or completion is None else prompt + completion
+    money = None if tokens is None else prices.cost(prompt, completion)
     return spent | {
         "accepted": accepted,
         "money": money,

@@ -44,7 +44,7 @@ def report(
 ) -> tuple[dict[str, Any], str]:
     """The figures of the newest run in `store` as plain JSON, and its report as HTML.
 
-    `images` are where its images lie; `count` questions are shown before and after. Raises ReportError when the
+    `images` are where its images lie; `examples` questions are shown before and after. Raises ReportError when the
     store holds no run, StoreError when it cannot be read.
     """
     with reading(store) as db:
@@ -52,7 +52,7 @@ def report(
         if run is None:
             raise ReportError("the store holds no run", where=str(store), remedy="evolve some seeds first")
         (most,) = db.execute("SELECT coalesce(max(round), 0) FROM decisions WHERE run = ?", (run.id,)).fetchone()
-        chosen = Chosen(most, count)
+        chosen = Chosen(most, examples)
         told = figures(db, run, prices or Prices(), chosen)
     shown = [_example(one, images) for one in chosen.examples()]
     return told, rendered(told, shown)

@@ -56,7 +56,10 @@ def parse(row: Mapping[str, Any]) -> Draft:
     return Draft(
         id=identity(row) if asking else identity_or_digest(row),
         images=images,
-        qas=_distinct(tuple(_qa(seed, index, unknown) for index, seed in enumerate(seeds))),
+        qas=distinct(
+            tuple(question(seed, f"conversations_v0[{i}].", i + 1, unknown) for i, seed in enumerate(seeds)),
+            "conversations_v0",
+        ),
         spare_id=text(row.get("hash_id") or "", "hash_id"),
         caption=caption,
         boxes=tuple(_box(entry, index, len(images)) for index, entry in enumerate(objects(row.get("det"), "det"))),
@@ -93,15 +96,15 @@ def _is_fraction(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -_SLACK <= value <= 1 + _SLACK
 
 
-def _qa(seed: Mapping[str, Any], index: int, unknown: Unknown) -> QA:
-    place = f"conversations_v0[{index}]."
+def question(seed: Mapping[str, Any], place: str, number: int, unknown: Unknown) -> QA:
+    """A question of this layout, the `number`th of its row; `place` begins the names of its fields in a RowError."""
     steps = enumerate(objects(seed.get("steps"), f"{place}steps"))
     written = text(seed.get("format") or OPEN, f"{place}format")
     form = normalise_form(written)
     if form is None:
         unknown["form", written] += 1
     return QA(
-        id=text(seed.get("id") or f"q{index + 1}", f"{place}id"),
+        id=text(seed.get("id") or f"q{number}", f"{place}id"),
         image_position=text(seed.get("image_position") or "single", f"{place}image_position"),
         objects=texts(seed.get("objects"), f"{place}objects"),
         skills=labels(texts(seed.get("skills"), f"{place}skills"), normalise_skill, "skill", unknown),
@@ -121,10 +124,11 @@ def _step(step: Mapping[str, Any], place: str, unknown: Unknown) -> Step:
     return Step(manipulation=manipulation, description=description)
 
 
-def _distinct(qas: tuple[QA, ...]) -> tuple[QA, ...]:
+def distinct(qas: tuple[QA, ...], name: str) -> tuple[QA, ...]:
+    """`qas`, of the field `name`, if no two have the same id. Raises RowError."""
     repeated = [name for name, count in Counter(qa.id for qa in qas).items() if count > 1]
     if repeated:
-        raise RowError("conversations_v0", f"two questions have the id {repeated[0]!r}", "give each its own")
+        raise RowError(name, f"two questions have the id {repeated[0]!r}", "give each its own")
     return qas
 
 

@@ -116,7 +116,7 @@ class _Reading:
         where = row.where
         try:
             if row.error:
-                raise RowError("row", row.error, "correct the JSON")
+                raise RowError("row", row.error, "correct the row")
             where = _named(where, row.value)
             draft = _draft(row.value, self.layout)
             sample = Sample(

@@ -1,10 +1,15 @@
-"""The layout of ShareGPT files: turns of `from` and `value`, a system turn at will, images as `images`."""
+"""The layout of ShareGPT files: turns of `from` and `value`, a system turn at will, images as `images`.
+
+Our parquet files have it too, and `questions` beside it: what is known of each pair of turns.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..sample import QA
 from .conversation import caption_alone, questions
 from .fields import Draft, RowError, Unknown, identity_or_digest, image_references, objects, required, text
+from .mmevol import distinct, question
 
 _HUMAN: Final = {"human", "user"}
 _MODEL: Final = {"gpt", "assistant", "chatgpt", "bing", "bard"}
@@ -38,7 +43,23 @@ def parse(row: Mapping[str, Any]) -> Draft:
         return Draft(id=identity_or_digest(row), images=images, qas=(), caption=caption, unknown=unknown)
     said = [_turn(turn, index, first) for index, turn in enumerate(turns) if index >= first]
     qas = questions(said, len(images), "conversations")
+    if about := objects(row.get("questions"), "questions"):
+        qas = _told(qas, about, unknown)
     return Draft(id=identity_or_digest(row), images=images, qas=qas, unknown=unknown)
+
+
+def _told(qas: tuple[QA, ...], about: list[dict[str, Any]], unknown: Unknown) -> tuple[QA, ...]:
+    """`qas` with what `about` says of each."""
+    if len(about) != len(qas):
+        raise RowError("questions", f"{len(about)} for {len(qas)} pairs of turns", "make them as many")
+    found = (
+        question(
+            {**known, "format": known.get("form"), "question": qa.question, "answer": qa.answer},
+            f"questions[{index}].", index + 1, unknown,
+        )
+        for index, (known, qa) in enumerate(zip(about, qas, strict=True))
+    )  # fmt: skip
+    return distinct(tuple(found), "questions")
 
 
 def _turn(turn: Mapping[str, Any], index: int, first: int) -> str:

@@ -4,7 +4,7 @@ Read with pyarrow, which the extra `parquet` installs. Nothing in such a file is
 are refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 COLUMNS: Final = (
-    "id", "hash_id", "image", "images", "caption", "det", "topic_name", "conversations_v0", "conversations", "system",
-    "messages",
+    "id", "hash_id", "image", "images", "caption", "det", "topic_name", "conversations_v0", "conversations", "messages",
+    "questions", "system",
 )  # fmt: skip
 """The columns that are read; others are left alone."""
 _CONTENT: Final = {"conversations_v0", "conversations", "messages", "caption"}
@@ -49,10 +49,9 @@ def table_rows(path: Path) -> Iterator[Row]:
     for file in _files(path):
         try:
             for batch in _batches(file):
-                batch.validate(full=True)  # the offsets in a file are not to be trusted: they lead anywhere in memory
-                for value in batch.to_pylist():
+                for value, error in _values(batch):
                     count += 1
-                    yield Row(f"{file.name} row {count}", _bare(value))
+                    yield Row(f"{file.name} row {count}", value, error)
         except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
             told = " ".join(str(error).split())[:200]
             raise FormatError(f"damaged table: {told}", where=str(file), remedy="restore the file") from error
@@ -70,11 +69,16 @@ def _files(path: Path) -> list[Path]:
         raise FormatError("a dataset of several splits", where=str(path), remedy=f"give one of them: {remedy}")
     if (path / "state.json").is_file():
         return [_inside(path, entry) for entry in _described(path / "state.json").get("_data_files") or []]
-    found = sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
+    found = _regular(path.glob("*.parquet")) or _regular(path.glob("data/*.parquet"))
     if not found:
         remedy = "give a file, a dataset that save_to_disk wrote, or a folder of Parquet files"
         raise FormatError("not a regular file and no dataset", where=str(path), remedy=remedy)
     return found
+
+
+def _regular(paths: Iterable[Path]) -> list[Path]:
+    """The regular files among `paths`, sorted: to open a pipe is to wait for ever."""
+    return sorted(path for path in paths if path.is_file())
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -143,6 +147,21 @@ def _is_extension(field: "pyarrow.Field") -> bool:
     marked = b"ARROW:extension:name" in (field.metadata or {})
     inner = [field.type.field(index) for index in range(field.type.num_fields)]
     return marked or isinstance(field.type, pyarrow.BaseExtensionType) or any(map(_is_extension, inner))
+
+
+def _values(batch: "pyarrow.RecordBatch") -> Iterator[tuple[Any, str]]:
+    """The rows of `batch`; one that cannot be read, such as for bad UTF-8, comes with its error and alone."""
+    try:
+        batch.validate(full=True)  # the offsets in a file are not to be trusted: they lead anywhere in memory
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError) as error:
+        if batch.num_rows > 1:
+            for index in range(batch.num_rows):
+                yield from _values(batch.slice(index, 1))
+        else:
+            yield None, f"cannot be read: {' '.join(str(error).split())[:200]}"
+        return
+    yield from ((_bare(row), "") for row in rows)
 
 
 def _bare(value: Any) -> Any:

@@ -3,13 +3,16 @@
 import base64
 import io
 import json
+import os
 import random
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from evolgraph.samples.embedded import KeepError
 from evolgraph.samples.formats.reader import FormatError, Rejected, read
 from evolgraph.samples.images import ImageLimits, ImageRoot
 from evolgraph.samples.sample import Sample
@@ -209,3 +212,39 @@ def test_b24_no_offset_in_a_table_leads_out_of_it(folder):
             except FormatError as error:
                 told.add(error.message.partition(":")[0])
     assert {"damaged table", "Sample"} <= told
+
+
+def test_a_row_of_a_table_that_cannot_be_read_costs_nothing_but_itself(folder):
+    offsets = struct.pack("<4i", 0, 1, 2, 3)
+    ids = pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(offsets), pa.py_buffer(b"a\xffc")])
+    found = pa.table({"id": ids, "image": ["desk.png"] * 3, "conversations": [TALK] * 3})
+    with pa.ipc.new_stream(str(folder / "t.arrow"), found.schema) as writer:
+        writer.write_table(found)
+    first, bad, last = read(folder / "t.arrow")
+    assert isinstance(first, Sample) and isinstance(last, Sample) and (first.id, last.id) == ("a", "c")
+    assert isinstance(bad, Rejected) and bad.where == "t.arrow row 2"
+    assert "UTF8" in bad.reason
+
+
+def test_a_pipe_in_a_folder_of_tables_is_not_waited_for(folder):
+    os.mkfifo(folder / "pipe.parquet")
+    assert "no dataset" in failure(folder)
+
+
+def test_an_image_that_cannot_be_kept_stops_the_reading_and_not_row_after_row(folder):
+    (folder / "kept").touch()
+    (folder / "s.json").write_text(json.dumps([message(data_uri((folder / "desk.png").read_bytes()))]))
+    with pytest.raises(KeepError, match="an image of the seeds cannot be kept"):
+        list(read(folder / "s.json", ImageRoot(folder, kept=folder / "kept")))
+
+
+def test_what_is_known_of_a_question_is_read_with_its_turns(folder):
+    known = {"id": "q7", "form": "multi_choice", "skills": ["OCR"], "objects": ["cup"], "image_position": "single",
+             "steps": [{"manipulation": None, "description": "Look."}]}  # fmt: skip
+    row = {"id": "a", "images": ["desk.png"], "conversations": TALK}
+    few = row | {"id": "b", "questions": [known, known]}
+    (folder / "s.json").write_text(json.dumps([row | {"questions": [known]}, few]))
+    sample, bad = read(folder / "s.json")
+    assert isinstance(sample, Sample) and isinstance(bad, Rejected)
+    assert [qa.model_dump(mode="json") for qa in sample.qas] == [known | {"question": "What?", "answer": "A cup."}]
+    assert "questions: 2 for 1 pairs of turns" in bad.reason

@@ -10,7 +10,7 @@ from evolgraph.samples.exports.choice import ALL, FINAL, Choice, Tally
 from evolgraph.samples.exports.pictures import Pictures
 from evolgraph.samples.exports.writing import write
 from evolgraph.samples.formats.evolved import Evolved, RejectedQA, ScoredQA
-from evolgraph.samples.formats.reader import read, recognised
+from evolgraph.samples.formats.reader import read
 from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import QA, Box, Sample, Step
 from evolgraph.samples.vocabulary import FORMS, OPEN, SKILLS
@@ -104,21 +104,10 @@ def round_trip(folder: Path, form: str, given: list[Sample]) -> None:
         assert found == given
     else:
         assert [asked(item) if isinstance(item, Sample) else item for item in found] == [asked(one) for one in given]
-    write_to(second, form, [unchanged(item) for item in found if isinstance(item, Sample)])
-    if form != "parquet":  # which says more of a question than is read again
-        assert second.read_bytes() == first.read_bytes()
-
-
-def readable(form: str, folder: Path) -> bool:
-    """Whether there is a reader for what `form` writes."""
     if form == "parquet":
-        write_to(folder / "probe.parquet", form, [unchanged(make_sample(images=make_sample().images))])
-        try:
-            next(read(folder / "probe.parquet", folder))
-        except Exception:
-            return False
-        return True
-    return recognised(written(form, [unchanged(make_sample())])[0]) is not None
+        assert [item.qas for item in found if isinstance(item, Sample)] == [one.qas for one in given]
+    write_to(second, form, [unchanged(item) for item in found if isinstance(item, Sample)])
+    assert second.read_bytes() == first.read_bytes()
 
 
 FORMATS = ["mmevol", "llava", "sharegpt", "openai", "parquet"]
@@ -128,8 +117,6 @@ FORMATS = ["mmevol", "llava", "sharegpt", "openai", "parquet"]
 @settings(max_examples=12)
 @given(data=st.data())
 def test_a_round_trip_loses_nothing(folder, form, data):
-    if not readable(form, folder):
-        pytest.skip(f"NO READER for {form}: its round trip is not tested")
     round_trip(folder, form, [data.draw(samples(folder, name)) for name in ("s", "t")])
 
 
@@ -138,8 +125,6 @@ def test_a_round_trip_loses_nothing(folder, form, data):
 @settings(max_examples=1500)
 @given(data=st.data())
 def test_many_round_trips_lose_nothing(folder, form, data):
-    if not readable(form, folder):
-        pytest.skip(f"NO READER for {form}: its round trip is not tested")
     round_trip(folder, form, [data.draw(samples(folder, name)) for name in ("s", "t", "u")])
 
 
