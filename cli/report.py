@@ -53,7 +53,7 @@ def report(
 
 def image_root(store: Path, images: Path | None) -> ImageRoot:
     """Where the images of the runs in `store` are: under `images`, or else where the newest start found them."""
-    from ..graph.feed import kept_images
+    from ..samples.embedded import kept_images
     from .view import run_images
 
     return ImageRoot(images or run_images(store), kept=kept_images(store))
