@@ -146,7 +146,6 @@ async def test_a_retried_store_is_sound(url: str, tmp_path: Path) -> None:
     assert query(store, "SELECT max(take) FROM settled") == [(1,)]
 
 
-@pytest.mark.xfail(strict=True, reason="a retried sample keeps the fruitless rounds that were taken back")
 async def test_a_retried_sample_has_its_patience_again(url: str, tmp_path: Path) -> None:
     sample = next(sample for sample in read(SEEDS) if isinstance(sample, Sample))
     store, picture = tmp_path / "run.db", sample.images[0]
