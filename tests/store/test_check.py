@@ -391,10 +391,10 @@ def test_readers_name_a_damaged_schema(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", range(8))
 def test_a_lost_page_is_named(finished: Path, tmp_path: Path, page: int) -> None:
     store = copied(finished, tmp_path)
-    pages = store.stat().st_size // 4096
+    pages = store.stat().st_size // 8192
     with store.open("r+b") as file:
-        file.seek((2 + page * (pages - 2) // 8) * 4096)
-        file.write(bytes(4096))
+        file.seek((2 + page * (pages - 2) // 8) * 8192)
+        file.write(bytes(8192))
     assert outcome_of(store) == "problems"
 
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from ..toy import MOST, SETTINGS, Model, committed, is_readable, query, records, seeds
 
-FRAME = 24 + 4096
+FRAME = 24 + 8192
 """Bytes of a page in the log."""
 
 

@@ -32,7 +32,7 @@ def names(folder: Path) -> list[str]:
 def transactions(path: Path) -> int:
     """How many transactions the log holds: frames with a database size in their header end one."""
     log = path.with_name(path.name + "-wal").read_bytes()[32:]
-    frame = 24 + 4096
+    frame = 24 + 8192
     return sum(log[at + 4 : at + 8] != b"\0\0\0\0" for at in range(0, len(log) - frame + 1, frame))
 
 
