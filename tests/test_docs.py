@@ -18,9 +18,9 @@ from prometheus_client import generate_latest
 from .cli.conftest import clean_environment, run_in
 from .conftest import ROOT, SEEDS
 
-WATCHING, LANGCHAIN, ENDPOINTS, FORMATS, ELIMINATION = (
+WATCHING, LANGCHAIN, ENDPOINTS, FORMATS, ELIMINATION, VIEWING = (
     (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("watching.md", "langchain.md", "endpoints.md", "formats.md", "elimination.md")
+    for name in ("watching.md", "langchain.md", "endpoints.md", "formats.md", "elimination.md", "viewing.md")
 )
 
 
@@ -97,6 +97,14 @@ def test_the_evolutions_of_the_page_on_elimination_work(folder: Path) -> None:
     for line in block(ELIMINATION, "sh").splitlines():
         said = run_in(folder)(*shlex.split(line)[3:], "--limit", "2", "--rounds", "1")
         assert said.code == 0, said.err
+
+
+def test_the_trace_commands_of_the_page_on_viewing_work(folder: Path) -> None:
+    assert run_in(folder)("evolve", "my_seeds.json", "--store", "seeds.db", "--rounds", "1", "--limit", "3").code == 0
+    (commands,) = re.findall(r"^## In the terminal\n\n```sh\n(.*?)^```", VIEWING, re.MULTILINE | re.DOTALL)
+    for line in commands.splitlines():
+        said = run_in(folder)(*shlex.split(line)[3:])
+        assert said.code == 0, (line, said.err)
 
 
 def abilities(table: str) -> list[str]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,10 +54,26 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
+def look(words: list[str], folder: Path) -> None:
+    """Runs a `view` command until its first page is there, and ends it as Ctrl-C would."""
+    command = [str(SCRIPT), *words, "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as viewer:
+        assert viewer.stdout and viewer.stderr
+        address = viewer.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:"), viewer.stderr.read()
+        with urllib.request.urlopen(address, timeout=30) as page:
+            assert page.status == 200 and b"<title>" in page.read()
+        viewer.send_signal(signal.SIGINT)
+        assert viewer.wait(20) == 0, viewer.stderr.read()
+
+
 def test_every_command_works(folder: Path, url: str) -> None:
     found = commands()
     assert len(found) >= 6
     for line in found:
+        if "evolgraph view " in line:
+            look(shlex.split(line.removeprefix("uv run evolgraph")), folder)
+            continue
         served = line.replace("http://127.0.0.1:8000/v1", url).replace("Qwen/Qwen2.5-VL-72B-Instruct", "builtin")
         done = run_in(folder)(*shlex.split(served.removeprefix("uv run evolgraph")))
         assert done.code == 0, (line, done.err)
