@@ -24,7 +24,7 @@ from evolgraph.store.errors import StoreError
 from ..toy import SETTINGS, Model, committed, query, records, seeds, toy
 from .starts import KILLED, Forks, Starts, names, starts
 
-FULL = (1_000, 9_000, 40_000, 300_000, 900_000)
+FULL = (1_000, 9_000, 40_000, 300_000, 1_400_000)
 """Limits of a file's size: within the first page, the tables, and the run."""
 
 
@@ -65,7 +65,7 @@ async def test_a_disk_may_get_full_at_any_time(forks: Forks, tmp_path: Path) -> 
     """F31."""
     async with starts(forks, tmp_path) as at:
         expected = await undisturbed(at)
-        counts = [await full_at(at, limit, expected) for limit in (*FULL, *range(960_000, 2_000_000, 60_000))]
+        counts = [await full_at(at, limit, expected) for limit in (*FULL, *range(1_460_000, 3_540_000, 120_000))]
         assert len({*counts}) > 6, "it got full at different times"
 
 
