@@ -47,7 +47,8 @@ def test_only_samples_of_the_same_seed_are_paired(full: Evolved, evolgraph: Run,
     shutil.copy(full.store, tmp_path / "x.db")
     with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as db:
         db.executescript(
-            "UPDATE samples SET digest = 'another' WHERE position = 0; DELETE FROM settled WHERE rowid = 2"
+            "UPDATE samples SET digest = 'another' WHERE position = 0;"
+            " DELETE FROM settled WHERE sample = (SELECT id FROM samples WHERE position = 1)"
         )
     found = evolgraph("compare", full.store, "x.db", "--json").json
     assert (found["samples"], found["only_a"], found["seeds_differ"]) == (3, 1, 1)
