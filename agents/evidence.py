@@ -7,7 +7,7 @@ code can be sure that a step is wrong, the pair is refused. What code cannot kno
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -190,9 +190,3 @@ def _area(box: BBox) -> float:
 
 def _place(box: Box) -> str:
     return "[" + ", ".join(f"{value:.3f}" for value in box.bbox) + "]"
-
-
-def cited(findings: Iterable[Finding]) -> Iterator[str]:
-    """What was found, a line a step, for reasons and displays."""
-    for finding in findings:
-        yield f"step {finding.step}, {finding.manipulation}: {finding.found}"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..endpoints.client import Ask, CallKey, Message, Model, TextPart
 from ..prompts.library import data_lines
@@ -50,6 +50,7 @@ class Judge:
     """One model call judges all pairs of a sample's round."""
 
     name = "judge"
+    reply: ClassVar[type[JudgeReply] | type[TextJudgeReply]] = JudgeReply
 
     def __init__(self, model: Model, prompter: Prompter, *, seed: int = 0) -> None:
         self._model = model
@@ -74,10 +75,35 @@ class Judge:
         named = f"{self._seed} {view.sample.id} {view.round} {qa}"
         return hashlib.blake2b(named.encode(), digest_size=1).digest()[0] % 2 == 0
 
+    def messages(self, view: View, pairs: Sequence[Pair], findings: Findings) -> tuple[Message, ...]:
+        """What the model is sent about `pairs`."""
+        return self._prompter.messages(view.sample, self.task(view, pairs, findings))
+
     async def judge(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> Judgement:
         """Verdicts for all `pairs`; a failure is a value, not an exception."""
-        messages = self._prompter.messages(view.sample, self.task(view, pairs, findings))
-        return await _asked(self._model, self._prompter, view, pairs, messages, JudgeReply)
+        ids = tuple(pair.parent.id for pair in pairs)
+
+        def check(reply: JudgeReply | TextJudgeReply) -> str | None:
+            given = [verdict.id for verdict in reply.verdicts]
+            if missing := sorted(set(ids) - set(given)):
+                return f"there is no verdict for {', '.join(missing)}"
+            if len(given) != len(set(given)):
+                return "an id has more than one verdict"
+            return None
+
+        answer = await self._model.ask(
+            Ask(
+                key=CallKey(view.sample.id, view.round, self.name, view.take),
+                role="judge",
+                messages=self.messages(view, pairs, findings),
+                reply=asked(self.reply, ids),
+                repair=self._prompter.repair,
+                check=check,
+            )
+        )
+        if answer.value is None:
+            return Judgement({}, Failure(answer.kind, answer.detail), answer.usage.total)
+        return Judgement({v.id: v for v in answer.value.verdicts if v.id in ids}, tokens=answer.usage.total)
 
 
 class TextJudge(Judge):
@@ -86,50 +112,22 @@ class TextJudge(Judge):
     The new question is compared with the seed, whatever it was evolved from, as that code does.
     """
 
-    async def judge(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> Judgement:
-        """Verdicts for all `pairs` without scores of what was there before; a failure is a value, not an exception."""
-        rows = [self._texts(view, pair) for pair in pairs]
-        task = self._prompter.library.render("judge_text", pairs=data_lines(rows))
-        messages = (Message("user", (TextPart(task),)),)
-        return await _asked(self._model, self._prompter, view, pairs, messages, TextJudgeReply)
+    reply = TextJudgeReply
 
-    def _texts(self, view: View, pair: Pair) -> dict[str, Any]:
-        seed = view.seeds.get(pair.parent.id) or _texts(pair.parent)
-        return {"id": pair.parent.id, "seed": seed, "evolved": _texts(pair.candidate.qa)}
+    def messages(self, view: View, pairs: Sequence[Pair], findings: Findings) -> tuple[Message, ...]:
+        """One message of texts alone; `findings` are not for this judge."""
+        del findings
+        rows = [
+            {
+                "id": pair.parent.id,
+                "seed": view.seeds.get(pair.parent.id) or _texts(pair.parent),
+                "evolved": _texts(pair.candidate.qa),
+            }
+            for pair in pairs
+        ]
+        task = self._prompter.library.render("judge_text", pairs=data_lines(rows))
+        return (Message("user", (TextPart(task),)),)
 
 
 def _texts(qa: QA) -> dict[str, str]:
     return {"question": qa.question, "answer": qa.answer}
-
-
-async def _asked(  # noqa: PLR0917
-    model: Model,
-    prompter: Prompter,
-    view: View,
-    pairs: Sequence[Pair],
-    messages: tuple[Message, ...],
-    reply: type[JudgeReply] | type[TextJudgeReply],
-) -> Judgement:
-    wanted = {pair.parent.id for pair in pairs}
-
-    def check(reply: JudgeReply | TextJudgeReply) -> str | None:
-        given = [verdict.id for verdict in reply.verdicts]
-        if missing := sorted(wanted - set(given)):
-            return f"there is no verdict for {', '.join(missing)}"
-        if len(given) != len(set(given)):
-            return "an id has more than one verdict"
-        return None
-
-    answer = await model.ask(
-        Ask(
-            key=CallKey(view.sample.id, view.round, Judge.name, view.take),
-            role="judge",
-            messages=messages,
-            reply=asked(reply, tuple(pair.parent.id for pair in pairs)),
-            repair=prompter.repair,
-            check=check,
-        )
-    )
-    if answer.value is None:
-        return Judgement({}, Failure(answer.kind, answer.detail), answer.usage.total)
-    return Judgement({v.id: v for v in answer.value.verdicts if v.id in wanted}, tokens=answer.usage.total)

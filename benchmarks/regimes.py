@@ -25,7 +25,7 @@ from evolgraph.endpoints.lane import Lane
 from evolgraph.endpoints.limits import Clock
 from evolgraph.endpoints.replies import read_completion
 from evolgraph.endpoints.transport import Attempt
-from evolgraph.graph import evolve, models, run
+from evolgraph.graph import assembly, evolve, models
 from evolgraph.graph.settings import Settings
 
 from .caches import OriginalOrder
@@ -72,14 +72,14 @@ def use_original_order() -> None:
 
     def ordered(kind: Any) -> Any:
         class Ordered(kind):
-            def __init__(self, model: Model, prompter: Prompter) -> None:
-                super().__init__(model, OriginalOrder(prompter.library, kind.name))
+            def __init__(self, model: Model, prompter: Prompter, **options: Any) -> None:
+                super().__init__(model, OriginalOrder(prompter.library, kind.name), **options)
 
         return Ordered
 
-    found: Callable[[], Any] = run.directions
-    run.directions = lambda: {name: ordered(kind) for name, kind in found().items()}
-    run.Judge = ordered(Judge)
+    found: Callable[[], Any] = assembly.directions
+    assembly.directions = lambda: {name: ordered(kind) for name, kind in found().items()}
+    assembly.Judge = ordered(Judge)
 
 
 def use_barrier(samples: int) -> None:
@@ -94,7 +94,7 @@ def use_barrier(samples: int) -> None:
 
         return Waiting
 
-    run.directions = lambda: {name: waiting(kind) for name, kind in directions().items()}
+    assembly.directions = lambda: {name: waiting(kind) for name, kind in directions().items()}
 
 
 def use_engines(urls: Mapping[str, Engine], loop: VirtualLoop) -> None:

@@ -68,6 +68,12 @@ def _line(run: Evolution, seconds: float) -> str:
     return " | ".join(parts)
 
 
+def _complexity(before: float | None, after: float | None) -> str:
+    if after is None:
+        return "not judged"
+    return f"{after:.2f}" if before is None else f"{before:.2f} -> {after:.2f}  ({after - before:+.2f})"
+
+
 def show_summary(summary: Summary, reasons: Mapping[str, list[tuple[str, int, str]]], out: Console) -> None:
     """Prints the run's table, and `reasons` by what became of pairs: (code, count, an example's reason)."""
     table = Table(title=f"run {summary.run}", show_header=False, title_justify="left", title_style="bold")
@@ -106,7 +112,7 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("pairs", f"{summary['accepted']} accepted, {summary['rejected']} rejected" + (
             f"  ({summary['accepted'] / pairs:.0%} accepted)" if pairs else "")),
         ("rounds", ", ".join(f"{name} {count}" for name, count in sorted(summary["directions"].items())) or "none"),
-        ("complexity", f"{before:.2f} -> {after:.2f}  ({after - before:+.2f})" if before is not None else "not judged"),
+        ("complexity", _complexity(before, after)),
         ("calls", f"{summary['calls']}" + (f", {summary['replayed']} replayed" if summary["replayed"] else "")),
         ("tokens", _tokens(summary)),
         ("time", f"{summary['seconds']:.1f} s" + (

@@ -7,14 +7,12 @@ from typing import Final, TypeVar
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import BaseModel
 
-from ..agents.agent import Prompter
-from ..agents.curation import Curation
-from ..agents.judge import Judge
 from ..agents.registry import directions
 from ..endpoints.client import Answer, Ask
 from ..prompts.library import Library
-from .machine import build_graph
+from .assembly import assembled
 from .policies.uniform import Uniform
+from .settings import Settings
 
 _NODE: Final = (170, 56)
 _GAP: Final = (40, 62)
@@ -39,10 +37,7 @@ def _names() -> list[str]:
 
 def mermaid() -> str:
     """The compiled graph with all installed directions, as Mermaid."""
-    prompter, model = Prompter(Library()), _Unasked()
-    agents = {name: agent(model, prompter) for name, agent in directions().items()}
-    graph = build_graph(agents, Judge(model, prompter), Uniform(), curation=Curation(model, prompter))
-    return graph.get_graph().draw_mermaid()
+    return assembled(_Unasked(), Library(), Uniform(), Settings()).get_graph().draw_mermaid()
 
 
 def png() -> bytes:

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from ..agents.agent import Prompter
-from ..agents.blind import Blind
-from ..agents.judge import Judge, TextJudge
-from ..agents.registry import directions, screens
-from ..endpoints.client import Client
+from ..agents.registry import directions
+from ..endpoints.client import Client, Model
 from ..endpoints.endpoint import Endpoint
 from ..prompts.library import Library
 from ..samples.embedded import kept_images
@@ -23,11 +20,13 @@ from ..store.checkpoints import Saver
 from ..store.ledger import Ledger
 from ..store.runs import Run, history_of, is_fork, run_named
 from ..store.store import Store
+from .assembly import assembled
 from .checks import check_policy
 from .identity import RunError, fingerprint
-from .machine import build_graph
+from .machine import supersteps
 from .models import gathered
 from .outcome import Outcome, outcome_of
+from .policies.model import AskingPolicy
 from .policies.policy import Context, Decision, Policy
 from .policies.registry import load_policy
 from .settings import Settings
@@ -71,6 +70,11 @@ class _Turned:
     def __init__(self, policy: Policy, turn: Turn) -> None:
         self._policy, self._turn = policy, turn
         self.name, self.version = policy.name, policy.version
+
+    def bind(self, model: Model, library: Library, directions: Mapping[str, str]) -> None:
+        """Tells the other policy whom to ask, if it asks."""
+        if isinstance(self._policy, AskingPolicy):
+            self._policy.bind(model, library, directions)
 
     async def propose(self, context: Context) -> Mapping[str, float]:
         """Certainty in the round that was turned."""
@@ -129,15 +133,12 @@ async def _run(
     row = {"id": run, "created_ns": time.time_ns(), "fingerprint": identity | {"fork": forked}, "seed": parent.seed}
     before = await store.read(lambda db: history_of(db, parent.id, turn.sample, turn.round, run))
     saver = Saver(store, _first_with({"runs": [row | {"parent": parent.id}], **before}), keep="all", passing=OUTBOX)
-    ledger, prompter = Ledger(store, run), Prompter(library)
+    ledger = Ledger(store, run)
     async with Client(served, root, ledger, run_seed=settings.seed) as client:
-        made = {name: agent(client, prompter) for name, agent in agents.items()}
-        judge = (TextJudge if settings.judge == "text" else Judge)(client, prompter, seed=settings.seed)
-        blind = Blind(client, prompter, settings.blind) if settings.blind else None
-        graph = build_graph(made, judge, policy, settings, screens=screens(), blind=blind, checkpointer=saver)
+        graph = assembled(client, library, policy, settings, checkpointer=saver)
         config: Any = {
             "configurable": {"thread_id": f"{run}/{turn.sample}"},
-            "recursion_limit": 2 * settings.rounds + 4,
+            "recursion_limit": supersteps(settings.rounds),
         }
         try:
             final = await graph.ainvoke(state, config, durability="sync")

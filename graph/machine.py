@@ -18,19 +18,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from ..agents.agent import Agent, Evolved, Failure, Prompter, View
+from ..agents.agent import Agent, Evolved, Failure, View
 from ..agents.blind import Blind
 from ..agents.curation import Curated, Curation
 from ..agents.judge import Judge
-from ..agents.registry import directions, screens
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
-from ..endpoints.client import Model
 from ..endpoints.errors import PASSING
 from ..errors import EvolgraphError
-from ..prompts.library import Library
 from .learning import Recall
 from .policies.policy import Decision, Policy
-from .policies.uniform import Uniform
 from .rounds import (
     Ruling,
     Screened,
@@ -254,6 +250,11 @@ def _total(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
+def supersteps(rounds: int) -> int:
+    """The `recursion_limit` that lets a sample use `rounds` rounds: LangGraph counts two a round, and those around."""
+    return 2 * rounds + 5
+
+
 def build_graph(
     agents: Mapping[str, Agent],
     judge: Judge,
@@ -271,8 +272,8 @@ def build_graph(
 
     Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
     parent's is used. `on_round` is told the verdict rows of every finished round. Without `curation` a sample that
-    has no questions fails. `recall` finds the decisions of samples that are taken up again. Set `recursion_limit` to at
-    least 2 * rounds + 3, with curation to 2 more.
+    has no questions fails. `recall` finds the decisions of samples that are taken up again. Set `recursion_limit` to
+    `supersteps(rounds)`.
     """
     loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind, curation, recall)
     names = list(agents)
@@ -313,10 +314,4 @@ async def graph() -> AsyncIterator[CompiledStateGraph[State, None, State, State]
     # Studio's server takes nothing that blocks its loop, and imports and prompt texts are read from the disk.
     studio = await asyncio.to_thread(importlib.import_module, ".studio", __package__)
     async with studio.model() as asked:
-        yield await asyncio.to_thread(_default, asked)
-
-
-def _default(model: Model) -> CompiledStateGraph[State, None, State, State]:
-    prompter = Prompter(Library())
-    agents = {name: agent(model, prompter) for name, agent in directions().items()}
-    return build_graph(agents, Judge(model, prompter), Uniform(), screens=screens(), curation=Curation(model, prompter))
+        yield await asyncio.to_thread(studio.default_graph, asked)

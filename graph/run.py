@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
-from ..agents.agent import Prompter
-from ..agents.blind import Blind
-from ..agents.curation import Curation
-from ..agents.judge import Judge, TextJudge
-from ..agents.registry import directions, screens
+from ..agents.registry import directions
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.gate import Budget, Gate, Stopped
@@ -39,14 +35,14 @@ from ..store.runs import (
 )
 from ..store.store import Store
 from ..store.traces import RunTotals, totals
+from .assembly import assembled
 from .checks import check_ablations, check_policy, check_prompts
 from .feed import READ_AHEAD, Feed
 from .identity import RunError, claim, fingerprint
 from .learning import learn_again, recalling
-from .machine import build_graph
+from .machine import supersteps
 from .models import gathered
 from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
-from .policies.model import AskingPolicy
 from .policies.registry import load_policy
 from .settings import Settings
 from .state import OUTBOX, State, initial, reopened, rows
@@ -223,18 +219,12 @@ class Evolution:
         client = Client(self.endpoints, self._feed.images, self._ledger, run_seed=settings.seed, gate=self._gate)
         self.client = await self._stack.enter_async_context(client)
         await learn_again(policy, self._store, self.run.id)
-        if isinstance(policy, AskingPolicy):
-            policy.bind(self.client, library, {name: (agent.__doc__ or "").strip() for name, agent in agents.items()})
-        prompter = Prompter(library)
-        self.graph: Graph = build_graph(
-            {name: agent(self.client, prompter) for name, agent in agents.items()},
-            (TextJudge if settings.judge == "text" else Judge)(self.client, prompter, seed=settings.seed),
+        self.graph: Graph = assembled(
+            self.client,
+            library,
             policy,
             settings,
-            screens=screens(),
             on_round=self.progress.close_round,
-            blind=Blind(self.client, prompter, settings.blind) if settings.blind else None,
-            curation=Curation(self.client, prompter),
             recall=recalling(self._store, self.run.id),
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
         )
@@ -319,7 +309,7 @@ class Evolution:
         begun = sample.id in self._standing.begun
         config: Any = {
             "configurable": {"thread_id": f"{self.run.id}/{sample.id}"},
-            "recursion_limit": 2 * self.settings.rounds + 6,
+            "recursion_limit": supersteps(self.settings.rounds),
         }
         state: Any = None if begun else initial(sample, position)
         if take := self._standing.takes.get(sample.id):

@@ -181,16 +181,17 @@ def complexity(heads: Sequence[Head]) -> float | None:
 
 
 def complexities(state: State) -> tuple[float | None, float | None]:
-    """The sample's mean complexity before and after, each over the questions that were judged at least once."""
-    first = state["first_scores"]
-    known = [
-        (first[head["qa"]["id"]], score)
-        for head in state["heads"]
-        if head["qa"]["id"] in first and (score := head["complexity"]) is not None
-    ]
-    if not known:
-        return None, None
-    return sum(first for first, _ in known) / len(known), sum(last for _, last in known) / len(known)
+    """The sample's mean complexity before and after, each over the questions that were judged at least once.
+
+    A judge of texts scores no seed, so that only the second is known.
+    """
+    heads = [(head["qa"]["id"], score) for head in state["heads"] if (score := head["complexity"]) is not None]
+    first = [state["first_scores"][qa] for qa, _ in heads if qa in state["first_scores"]]
+    return _mean(first), _mean([score for _, score in heads])
+
+
+def _mean(scores: Sequence[float]) -> float | None:
+    return sum(scores) / len(scores) if scores else None
 
 
 def rows(thread: str, values: Mapping[str, Any]) -> Rows:

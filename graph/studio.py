@@ -7,12 +7,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel
 
-from ..endpoints.client import Answer, Ask, Client
+from ..endpoints.client import Answer, Ask, Client, Model
 from ..endpoints.endpoint import Endpoint
+from ..prompts.library import Library
 from ..samples.images import ImageRoot
+from .assembly import assembled
 from .models import gathered
+from .policies.uniform import Uniform
+from .settings import Settings
+from .state import State
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -46,6 +52,11 @@ async def model() -> AsyncIterator[_Late]:
     """
     async with AsyncExitStack() as stack:
         yield _Late(stack)
+
+
+def default_graph(model: Model) -> CompiledStateGraph[State, None, State, State]:
+    """The graph with its default parts around `model`."""
+    return assembled(model, Library(), Uniform(), Settings())
 
 
 def _configured() -> tuple[Endpoint, ...]:

@@ -31,13 +31,11 @@ class _Fold:
     accepted: list[int] = field(default_factory=list)
 
     def complexities(self) -> tuple[float | None, float | None]:
-        """The mean before and after, over the questions that were judged."""
-        judged = [(score, self.heads[qa]["complexity"]) for qa, score in self.first.items() if qa in self.heads]
-        known = [(before, after) for before, after in judged if after is not None]
-        if not known:
-            return None, None
-        before, after = zip(*known, strict=True)
-        return sum(before) / len(known), sum(after) / len(known)
+        """The mean before and after, each over the questions that were judged."""
+        judged = [(qa, head["complexity"]) for qa, head in self.heads.items() if head["complexity"] is not None]
+        before = [self.first[qa] for qa, _ in judged if qa in self.first]
+        after = [score for _, score in judged]
+        return (sum(before) / len(before) if before else None), (sum(after) / len(after) if after else None)
 
     def survive(self, known: Known, number: int, latest: Mapping[tuple[int, str], Verdict]) -> None:
         """Where only survivors go on: leaves out what round `number` turned down, unless it turned down all."""

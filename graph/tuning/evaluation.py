@@ -17,7 +17,6 @@ LEAST_ESS: Final = 50.0
 _UNSUPPORTED: Final = 0.001
 _RESAMPLES: Final = 1000
 ONE_STEP: Final = ("dr", "snis", "is", "dm")
-METRICS: Final = ("acceptance", "gain", "tokens_per_gain")
 
 
 @dataclass(frozen=True, slots=True)

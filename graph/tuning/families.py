@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from ..policies.best import best_probabilities
 from ..policies.encoding import encode
 from ..policies.linear_thompson import LinearThompson
-from ..policies.policy import Policy
-from ..policies.registry import made
 from .log import Floats, Ints, Log
 from .recorded import Recorded
 from .regression import best_values, standardised
@@ -174,12 +172,6 @@ def _taught(record: Recorded, rows: Mask) -> LinearThompson:
             direction = log.directions[log.actions[at, number]]
             policy.add(encode(context.features), direction, float(log.signals["reward"][at, number]))
     return policy
-
-
-def policy_of(spec: Spec) -> Policy:
-    """The policy that a file with `spec` gives."""
-    settings = {name: value for name, value in spec.items() if name != "policy"}
-    return made(spec["policy"], settings)
 
 
 FAMILIES: Final = {"softmax": WeightedFeatures, "fixed": FixedShares, "linear-thompson": LearnersState}

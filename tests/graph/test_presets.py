@@ -15,6 +15,7 @@ async def run(store: Path, settings: Settings) -> None:
     async with evolve(SEEDS, store=store, settings=settings) as going:
         async for outcome in going:
             assert outcome.status == "exhausted"
+            assert outcome.complexity_after is not None
     assert list(examine(store)) == []
 
 

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +20,10 @@ from PIL import Image as Pillow
 from ..browser.conftest import chromium
 from ..cli.conftest import Run
 from ..conftest import SEEDS
+from ..page import Page
 from .conftest import Evolved
 
 IMAGES = SEEDS.parent
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its elements with their attributes, and its text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture

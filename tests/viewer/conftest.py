@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from evolgraph.store.store import Store
 from evolgraph.viewer.asked import Prices
 from evolgraph.viewer.server import Viewer
 from PIL import Image as Picture
+
+from ..page import Page
 
 RUN = "run1"
 HOSTILE = [
@@ -135,25 +136,6 @@ async def fill(path: Path, text: str = "", *, finished: bool = True) -> None:
         await ledger.record(call(f"second{text}", 1, "judge", text, **failed))
         await store.writer.insert(ended(f"second{text}", "failed", 0, text))
         await store.writer.insert({"quarantine": [{"run": RUN, "place": f"seeds.json:4{text}", "reason": text}]})
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its elements with their attributes, and its text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 class Site:
