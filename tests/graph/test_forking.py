@@ -102,6 +102,16 @@ def test_a_fork_goes_another_way_and_its_parent_stays_as_it_was(store: Path, end
         asyncio.run(fork(store, Turn(sample, 1), run=made.run, images=SEEDS.parent))
 
 
+def test_a_fork_asks_the_model_that_its_policy_is(store: Path, endpoint: Endpoint) -> None:
+    with reading(store) as db:
+        ((sample,),) = db.execute("SELECT id FROM samples").fetchall()
+    made = asyncio.run(fork(store, Turn(sample, 1, policy="model"), images=SEEDS.parent, endpoints=[endpoint]))
+    with reading(store) as db:
+        asked = db.execute("SELECT round FROM calls WHERE run = ? AND agent = 'route' ORDER BY round", (made.run,))
+        assert asked.fetchall() == [(1,), (2,)]
+    assert [str(problem) for problem in examine(store)] == []
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
