@@ -62,7 +62,8 @@ async def claim(
         await change_fingerprint(store, known.id, identity)
         return known
     if changed := difference(known.fingerprint, identity):
-        raise RunError(f"the store holds a run with other settings: {changed}", where=str(store.path), remedy=anew)
+        remedy = f"add --extend to go on with more, or {anew}" if _extends(known.fingerprint, identity) else anew
+        raise RunError(f"the store holds a run with other settings: {changed}", where=str(store.path), remedy=remedy)
     return known
 
 

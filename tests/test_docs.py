@@ -18,6 +18,8 @@ from prometheus_client import generate_latest
 from .cli.conftest import clean_environment, run_in
 from .conftest import ROOT, SEEDS
 
+pytestmark = pytest.mark.slow
+
 WATCHING, LANGCHAIN, ENDPOINTS, FORMATS, ELIMINATION, VIEWING = (
     (ROOT / "docs" / name).read_text(encoding="utf-8")
     for name in ("watching.md", "langchain.md", "endpoints.md", "formats.md", "elimination.md", "viewing.md")

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .cli.conftest import run_in
 from .conftest import ROOT, SEEDS
+
+pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "other-tools.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line)[1:] for line in re.findall(r"^evolgraph .*", PAGE, re.MULTILINE)]

@@ -16,6 +16,8 @@ import pytest
 from .cli.conftest import run_in
 from .conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCRIPT = Path(sys.executable).with_name("evolgraph")
 ELSEWHERE = ("python3 -m pip install uv", "vllm serve ", "uv run pytest")

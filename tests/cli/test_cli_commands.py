@@ -145,6 +145,7 @@ def test_help_and_version_are_told_on_standard_output(run: Run) -> None:
     assert run("--version").out.startswith("evolgraph, version ")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_so_and_goes_on_later(home: Path) -> None:
     words = ["evolve", SEEDS, "--store", "stopped.db", "--out", "stopped.jsonl", "--rounds", "2", "--json"]
     command = [str(SCRIPT), *map(str, words)]
@@ -172,6 +173,7 @@ def test_a_budget_stops_the_run_and_a_second_start_finishes_it(home: Path, url: 
     assert (whole.code, whole.json["pending"], whole.json["calls"]) == (0, 0, 25)
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_stops_at_once(home: Path) -> None:
     words = ["evolve", SEEDS, "--store", "slow.db", "--out", "slow.jsonl"]
     serving = subprocess.Popen(

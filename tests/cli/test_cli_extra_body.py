@@ -13,6 +13,7 @@ from ..toy import Model
 from .conftest import SCRIPT, clean_environment
 
 
+@pytest.mark.slow
 async def test_extra_fields_go_from_the_config_into_every_request(tmp_path: Path) -> None:
     model = Model()
     await model.serve()

@@ -72,6 +72,7 @@ async def watched(store: Path, *endpoints: Endpoint, **changes: object) -> Async
             yield run, url
 
 
+@pytest.mark.slow
 async def test_a_run_is_told_while_it_goes_on_and_its_totals_are_the_summary(tmp_path: Path) -> None:
     async with running(latency_ms=150) as url, running(latency_ms=150) as judging:
         evolver = Endpoint(url=url, model="builtin", roles=("evolver",), max_in_flight=4)
@@ -174,6 +175,7 @@ async def test_two_host_headers_are_one_too_many(watching: str) -> None:
     assert b"evolgraph_" not in said
 
 
+@pytest.mark.slow
 def test_a_command_tells_where_it_can_be_watched(tmp_path: Path) -> None:
     command = [SCRIPT, "evolve", SEEDS, "--rounds", "1", "--metrics-port", "0", "--json"]
     pipe = subprocess.PIPE

@@ -38,6 +38,7 @@ def test_a_seed_file_that_cannot_be_used(evolgraph: Run, tmp_path: Path, content
     assert not list(tmp_path.glob("*.db"))
 
 
+@pytest.mark.slow
 def test_the_console_script_itself_refuses_in_one_line(tmp_path: Path) -> None:
     assert (
         script_in(tmp_path)("evolve", "seeds.json").line == "seeds.json: no such file (correct the path of the seeds)"

@@ -53,6 +53,7 @@ async def full_at(at: Starts, limit: int, expected: list[dict[str, Any]]) -> int
     return len(kept)
 
 
+@pytest.mark.slow
 async def test_a_full_disk_stops_the_run_which_goes_on_later(forks: Forks, tmp_path: Path) -> None:
     """F31."""
     async with starts(forks, tmp_path) as at:
@@ -135,6 +136,7 @@ async def lock(folder: Path, short: float, long: float) -> None:
     assert "another program holds the store's write lock" in str(error) and "run.db" in str(error)
 
 
+@pytest.mark.slow
 async def test_another_programs_lock_is_waited_for_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ async def undisturbed(at: Starts) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_kill_beside_a_commit_loses_and_repeats_nothing(forks: Forks, tmp_path: Path) -> None:
     """F25: each side of each commit, a few times."""
     async with starts(forks, tmp_path) as at:
@@ -100,6 +101,7 @@ async def test_many_kills_beside_a_commit_lose_and_repeat_nothing(
 EARLY = [(point, side) for point in ("transaction", "run", "session", "put") for side in SIDES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "points", [[("run", "after"), ("put", "before")], pytest.param(EARLY, marks=pytest.mark.faults)]
 )
@@ -117,6 +119,7 @@ async def test_a_kill_before_the_first_checkpoint_runs_the_sample_again(
             assert records(store) == expected
 
 
+@pytest.mark.slow
 async def test_a_kill_while_the_results_are_written_leaves_whole_lines(forks: Forks, tmp_path: Path) -> None:
     """F33: the old file stays until the new one is whole, and what a kill leaves is not taken for results."""
     async with starts(forks, tmp_path) as at:

@@ -126,14 +126,8 @@ async def test_a_second_start_is_refused_and_a_dead_owners_store_is_free(tmp_pat
     """F29, F37: what a killed run leaves is gone on with, and holds no key."""
     async with serving(faults("hang:1")) as url, evolving(tmp_path, url) as first:
         await first.until_in_flight()
-        imported = time.monotonic()
-        async with evolving(tmp_path, url, "--help") as nothing:
-            await nothing.end()
-        started = time.monotonic()
         async with evolving(tmp_path, url) as second:
             code, out, err = await second.end()
-        # As long as it takes to start at all, and one second.
-        assert time.monotonic() - started <= 1 + 8 * (started - imported)
         (line,) = err.splitlines()
         assert (code, out) == (2, "")
         assert f"the store is in use by process {first.process.pid} on {os.uname().nodename}" in line

@@ -25,6 +25,8 @@ from pydantic import SecretStr
 
 from ..left import Left
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(rounds=2, seed=5)
 SECRET = "sk-sentinel-0123456789"
 

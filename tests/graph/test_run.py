@@ -142,7 +142,9 @@ async def test_other_settings_are_refused_with_what_differs(undisturbed: Ran, en
     assert "ablate was [], is ['feedback']" in line
     assert "target" not in line
     assert str(undisturbed.store) in line
-    assert "\n" not in line
+    assert "\n" not in line and "--extend" not in line
+    with pytest.raises(RunError, match="add --extend to go on with more"):
+        await start(undisturbed.store, endpoints=endpoints, rounds=3)
 
 
 async def test_a_store_with_a_run_is_refused_when_nothing_shall_be_resumed(
@@ -251,6 +253,7 @@ def all_gone(pids: set[int]) -> bool:
     return not any(map(is_alive, pids))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 def test_a_killed_run_leaves_no_process_and_goes_on_where_it_was(undisturbed: Ran, tmp_path: Path) -> None:
     store = tmp_path / "run.db"

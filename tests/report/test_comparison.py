@@ -13,6 +13,7 @@ from ..cli.conftest import Run
 from .conftest import Evolved
 
 
+@pytest.mark.slow
 def test_an_ablation_is_two_command_lines(full: Evolved, without_reasoning: Evolved, evolgraph: Run) -> None:
     said = evolgraph("compare", full.store, without_reasoning.store, "--json")
     assert said.code == 0, said.err

@@ -4,8 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from ..cli.conftest import Run
 from .conftest import Evolved, commands
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_command_works(full: Evolved, without_reasoning: Evolved, evolgraph: Run, tmp_path: Path) -> None:

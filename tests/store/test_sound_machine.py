@@ -176,6 +176,7 @@ def explored(examples: int, steps: int, *, derandomize: bool = False) -> None:
     )
 
 
+@pytest.mark.slow
 def test_any_order_keeps_the_store_sound() -> None:
     explored(8, 6, derandomize=True)
 
