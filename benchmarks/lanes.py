@@ -38,6 +38,8 @@ class Plan:
     measured_s: float = 60.0
     dead_s: float = 10.0
     samples: int = 3000
+    scenes: int = 8
+    """Drawn ones: each photograph among them serves many samples, in images of other bytes."""
     concurrency: int = 256
 
 
@@ -56,7 +58,7 @@ class Server:
         """Starts it, on the port that it had before."""
         given = {"port": self.port, "latency-ms": self.latency_ms, "capacity": self.capacity}
         options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "evolgraph.endpoints.builtin", "--exit-with-stdin", *options]
+        command = [sys.executable, "-m", "benchmarks.remembering", "--same-texts", "--exit-with-stdin", *options]
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout
         self.port = int(orjson.loads(self.process.stdout.readline())["url"].rpartition(":")[2].partition("/")[0])
@@ -98,14 +100,32 @@ def lanes(plan: Plan) -> dict[str, Any]:
     """Measures as `plan` says; gives one flat object of figures."""
     with tempfile.TemporaryDirectory(prefix="evolgraph-lanes-") as name, ExitStack() as stack:
         folder = Path(name)
-        for _ in draw(plan.samples, 0, folder):
-            pass
+        _draw(plan, folder)
         servers = [Server(capacity, plan.latency_ms) for capacity in plan.capacities]
         for server in servers:
             server.start()
             stack.callback(server.stop)
         stack.enter_context(_looking(servers))
         return _measured(plan, folder, servers)
+
+
+def _draw(plan: Plan, folder: Path) -> None:
+    """Seeds whose photographs return under other names, so that four servers' processes have little to think about.
+
+    Every image gets a comment of its own: to the pool and to the servers it is an image that they have not seen.
+    """
+    for _ in draw(plan.scenes, 0, folder):
+        pass
+    drawn = [row for row in orjson.loads((folder / "seeds.json").read_bytes()) if row["image"].endswith(".jpg")]
+    rows = []
+    for number in range(plan.samples):
+        row = drawn[number % len(drawn)]
+        image = (folder / row["image"]).read_bytes()
+        comment = b"%06d" % number
+        name = f"images/{number:06d}.jpg"
+        (folder / name).write_bytes(image[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment + image[2:])
+        rows.append(row | {"id": f"sample-{number:06d}", "image": name})
+    (folder / "seeds.json").write_bytes(orjson.dumps(rows))
 
 
 @contextmanager
@@ -158,6 +178,7 @@ def _command(plan: Plan, folder: Path, servers: list[Server], store: Path) -> li
     named = [word for server in servers for word in ("--endpoint", server.url, "--model", "builtin")]
     return [
         *(sys.executable, "-m", "evolgraph.cli", "evolve", str(folder / "seeds.json"), "--json", *named),
+        *("--policy", "cycle"),
         *("--store", str(store), "--out", str(store.with_suffix(".jsonl")), "--concurrency", str(plan.concurrency)),
     ]
 
