@@ -14,7 +14,7 @@ import orjson
 from ..samples.formats.evolved import Evolved, RejectedQA, ScoredQA
 from ..samples.sample import QA, Sample
 from ..store.connections import reading
-from ..store.lineage import Generation, Lineage, Settled, Verdict, settled_lineages, settled_records
+from ..store.lineage import Generation, Lineage, Settled, Verdict, final_questions, settled_lineages, settled_records
 from ..store.runs import quarantined
 from ..store.traces import loss_reasons, rejection_reasons
 from .identity import RunError
@@ -116,12 +116,13 @@ def _evolved(sample: dict[str, Any], end: Settled, lineage: Lineage) -> Evolved:
             accepted[version.round].append(_scored(version))
         else:
             rejected.append(_rejected(version, verdicts[version.round, version.qa]))
-    made = {(one.round, one.qa): one for one in versions}
-    heads = [(made[head["round"], head["qa"]["id"]], head["complexity"]) for head in end.heads]
     return Evolved(
         sample=Sample.model_validate(sample | {"qas": [seed.qa for seed in seeds]}),
         generations=tuple(tuple(accepted[number]) for number in sorted(accepted)),
-        heads=tuple(replace(_scored(version), score=score) for version, score in heads),
+        heads=tuple(
+            replace(_scored(version), score=head["complexity"])
+            for version, head in zip(final_questions(end, lineage), end.heads, strict=True)
+        ),
         seeds=tuple(seeds),
         rejected=tuple(rejected),
         status=end.status,

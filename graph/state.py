@@ -241,6 +241,6 @@ def _settled_row(values: Mapping[str, Any]) -> dict[str, Any]:
         "reason": values["reason"],
         "complexity_before": before,
         "complexity_after": after,
-        "heads": values["heads"],
+        "heads": [head | {"qa": head["qa"]["id"]} for head in values["heads"]],
         "settled_ns": time.time_ns(),
     }

@@ -218,7 +218,7 @@ def _end(known: Known, end: Settled, fold: _Fold) -> Iterator[Found]:
     closed = {one.round for one in known.lineage.rewards if one.take <= end.take}
     if lacking := sorted({*range(1, end.rounds + 1)} - closed):
         yield "rewards", f"it is settled after {end.rounds} rounds, but round {lacking[0]} is not closed"
-    if end.heads != [*fold.heads.values()]:
+    if end.heads != [head | {"qa": qa} for qa, head in fold.heads.items()]:
         yield "heads", "the settled questions are not those that follow from its rounds"
     saved = (end.complexity_before, end.complexity_after)
     for name, is_, due in zip(("before", "after"), saved, fold.complexities(), strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import migrations
 from .errors import RECOVER, StoreError, translated
+from .packing import packed, unpacked
 
 APPLICATION_ID = 0x65766F6C
 """Marks a database file as an evolgraph store ("evol")."""
@@ -111,7 +112,10 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         message = f"Python's SQLite is {sqlite3.sqlite_version}, 3.37 is needed"
         raise StoreError(message, where=str(path), remedy="use a newer Python, such as uv's", kind="open")
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    for function in (packed, unpacked):
+        db.create_function(function.__name__, 1, function, deterministic=True)
+    return db
 
 
 def is_absent_or_empty(path: Path) -> bool:

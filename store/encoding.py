@@ -1,6 +1,7 @@
-"""Graph state as plain JSON, both ways. Loading builds nothing but JSON values, `Send` and `Interrupt`."""
+"""Graph state as plain JSON, both ways; whole checkpoints packed. Loading builds only JSON, `Send` and `Interrupt`."""
 
 import json
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from langgraph.checkpoint.serde.types import TASKS
 from langgraph.types import Interrupt, Send
 
 from .errors import StoreError
+from .packing import packed, unpacked
 
 # Only what JSON has: a dataclass, a datetime or a str subclass would come back as something else.
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -45,18 +47,23 @@ def without(checkpoint: Checkpoint, channels: Collection[str]) -> Checkpoint:
     return {**checkpoint, "channel_values": kept}
 
 
-def dumped_checkpoint(checkpoint: Checkpoint, where: str) -> str:
-    """`checkpoint` as JSON text; pending `Send`s, which LangGraph keeps in a channel, as [node, argument] pairs."""
+def dumped_checkpoint(checkpoint: Checkpoint, where: str) -> bytes:
+    """`checkpoint` as packed JSON; pending `Send`s, which LangGraph keeps in a channel, as [node, argument] pairs."""
     values = checkpoint["channel_values"]
     if TASKS not in values:
-        return dumped(checkpoint, where)
+        return packed(dumped(checkpoint, where))
     plain = {**values, TASKS: [_send_parts(send, where) for send in values[TASKS]]}
-    return dumped({**checkpoint, "channel_values": plain}, where)
+    return packed(dumped({**checkpoint, "channel_values": plain}, where))
 
 
-def loaded_checkpoint(text: Any, where: str) -> Checkpoint:
+def loaded_checkpoint(data: Any, where: str) -> Checkpoint:
     """What `dumped_checkpoint` was given. Raises StoreError `checkpoint`."""
-    checkpoint = loaded(text, where)
+    if not isinstance(data, bytes):
+        raise _unreadable(f"{type(data).__name__} instead of packed JSON", where)
+    try:
+        checkpoint = loaded(unpacked(data), where)
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise _unreadable(str(error), where) from error
     parts = checkpoint if isinstance(checkpoint, dict) else {}
     if not all(isinstance(parts.get(part), dict) for part in ("channel_values", "channel_versions", "versions_seen")):
         raise _unreadable("no checkpoint", where)

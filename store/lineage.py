@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from .errors import RECOVER, StoreError
 from .rows import FLAG, JSON, fetch, grouped, plain, snapshot
 
 _PAGE: Final = 200
@@ -16,7 +17,7 @@ _PAGE: Final = 200
 class Settled:
     """How a sample ended. Complexities are means over its questions, 1 to 10, None when never judged.
 
-    `heads` are its final questions: {"qa", "complexity", "round"} each.
+    `heads` are its final questions: the ids and the rounds they are of, as {"qa", "complexity", "round"} each.
     """
 
     sample: str
@@ -132,6 +133,20 @@ def lineages(db: sqlite3.Connection, run: str, samples: Sequence[str]) -> dict[s
     return found
 
 
+def final_questions(end: Settled, lineage: Lineage) -> list[Generation]:
+    """The versions that a settled sample ended with; of several takes of a round the last one counts.
+
+    Raises StoreError `corrupt` when one of them is not there.
+    """
+    made = {(one.round, one.qa): one for one in lineage.generations}
+    try:
+        return [made[head["round"], head["qa"]] for head in end.heads]
+    except KeyError as error:
+        round_, qa = error.args[0]
+        what = f"question {qa} of round {round_} is missing"
+        raise StoreError(what, where=end.sample, remedy=RECOVER, kind="corrupt") from error
+
+
 def decision_of(db: sqlite3.Connection, run: str, sample: str, number: int) -> Decision | None:
     """The decision on a sample's round, or None where none was taken yet."""
     found = fetch(db, Decision, "decisions WHERE run = ? AND sample = ? AND round = ?", (run, sample, number))
@@ -205,7 +220,7 @@ def _record(sample: dict[str, Any], end: Settled, lineage: Lineage) -> dict[str,
         "id": sample["id"],
         "image": paths[0] if len(paths) == 1 else paths,
         **plain(end, "status", "rounds", "complexity_before", "complexity_after"),
-        "qas": [head["qa"] for head in end.heads],
+        "qas": [version.content for version in final_questions(end, lineage)],
         "history": _history(lineage),
     }
 

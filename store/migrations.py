@@ -322,6 +322,31 @@ def m0010_calls_cut_off(database: Database) -> None:
     """)
 
 
+def m0012_packed_states(database: Database) -> None:
+    """Checkpoints deflated, and the final questions of a sample by their rounds: their texts are its generations."""
+    database.executescript("""
+        ALTER TABLE checkpoints RENAME TO unpacked_checkpoints;
+        CREATE TABLE checkpoints (
+            thread TEXT NOT NULL,
+            namespace TEXT NOT NULL,
+            id TEXT NOT NULL,
+            parent TEXT,
+            checkpoint BLOB NOT NULL,
+            metadata TEXT NOT NULL,
+            PRIMARY KEY (thread, namespace, id)
+        ) STRICT;
+        INSERT INTO checkpoints
+            SELECT thread, namespace, id, parent, packed(checkpoint), metadata FROM unpacked_checkpoints ORDER BY rowid;
+        DROP TABLE unpacked_checkpoints;
+        UPDATE settled SET heads = (
+            SELECT json_group_array(json_object(
+                'qa', json_extract(value, '$.qa.id'), 'complexity', json_extract(value, '$.complexity'),
+                'round', json_extract(value, '$.round')
+            )) FROM json_each(heads)
+        );
+    """)
+
+
 _STEPS = (
     m0001_runs,
     m0002_outcomes,
@@ -334,6 +359,7 @@ _STEPS = (
     m0009_quarantine,
     m0010_calls_cut_off,
     m0011_sample_totals,
+    m0012_packed_states,
 )
 _NAMES = {step.__name__ for step in _STEPS}
 _migrations = Migrations("evolgraph")

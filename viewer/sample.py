@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from ..store.lineage import Decision, Generation, Verdict
+from ..store.lineage import Decision, Generation, Lineage, Settled, Verdict, final_questions
 from ..store.listing import neighbours
 from ..store.traces import Call, Span, Trace, trace
 from . import drawing
@@ -35,7 +35,7 @@ def sample(asked: Asked) -> dict[str, Any]:
     rounds = [_round(known, decision, places) for decision in known.lineage.decisions]
     heads = [
         {**head, "question": places.marked(head["qa"]["question"]), "answer": places.marked(head["qa"]["answer"])}
-        for head in (known.settled.heads if known.settled else _heads(known.lineage.generations))
+        for head in (_final(known.settled, known.lineage) if known.settled else _heads(known.lineage.generations))
     ]
     spent = [sum(getattr(call, name) or 0 for call in known.calls) for name in ("prompt_tokens", "completion_tokens")]
     kept = urlencode({name: value for name, value in asked.query.items() if name != "id" and value})
@@ -58,6 +58,12 @@ def sample(asked: Asked) -> dict[str, Any]:
         "tokens": spent[0] + spent[1],
         "cost": asked.prices.cost(*spent),
     }
+
+
+def _final(end: Settled, lineage: Lineage) -> list[dict[str, Any]]:
+    """The questions that the sample ended with."""
+    versions = final_questions(end, lineage)
+    return [head | {"qa": version.content} for head, version in zip(end.heads, versions, strict=True)]
 
 
 def _heads(generations: Sequence[Generation]) -> list[dict[str, Any]]:

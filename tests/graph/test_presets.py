@@ -26,7 +26,7 @@ async def test_the_papers_judge_sees_only_texts_and_rejected_questions_leave(tmp
         sent = [orjson.loads(row[0]) for row in db.execute("SELECT messages FROM calls WHERE agent = 'judge'")]
         flags = set(db.execute("SELECT grounded, correct, needs_image, score_before FROM verdicts"))
         heads = {
-            sample: {head["qa"]["id"] for head in orjson.loads(text)}
+            sample: {head["qa"] for head in orjson.loads(text)}
             for sample, text in db.execute("SELECT sample, heads FROM settled")
         }
         last = db.execute("SELECT sample, qa, accepted FROM verdicts WHERE round = 3").fetchall()

@@ -51,9 +51,11 @@ def round_(sample: str, number: int, direction: str, *, accepted: bool, take: in
 
 
 def settled(sample: str, status: str, rounds: int, after: float | None, take: int = 0) -> dict[str, list[Any]]:
-    heads = [{"qa": question("q1", f"head of {sample}"), "complexity": after, "round": rounds}]
+    """How `sample` ended, with its seed as the final question."""
+    heads = [{"qa": "q1", "complexity": after, "round": 0}]
     end = {"status": status, "rounds": rounds, "reason": "so", "heads": heads, "settled_ns": 9, "take": take}
-    return {"settled": [RUN | {"sample": sample} | end | {"complexity_before": 3.0, "complexity_after": after}]}
+    scores = {"complexity_before": 3.0, "complexity_after": after}
+    return {"settled": [RUN | {"sample": sample} | end | scores]}
 
 
 def call(sample: str, number: int = 1, **given: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from evolgraph.samples.sample import Sample
 from evolgraph.store.check import examine
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
+from evolgraph.store.packing import packed, unpacked
 
 from ..cli.conftest import run_in
 from ..conftest import SEEDS
@@ -220,7 +221,7 @@ DAMAGE = {
     ),
     "other question": (
         f"UPDATE generations SET content = json_set(content, '$.question', 'Why?') {LAST} AND outcome = 'accepted'",
-        "heads: horse: the settled questions are not those that follow from its rounds",
+        "checkpoint: horse: the questions in its state are not those that follow from its rounds",
     ),
     "other parent": (
         f"UPDATE generations SET parent_round = 0 {LAST} AND qa = 'q1'",
@@ -273,17 +274,18 @@ DAMAGE = {
         "checkpoint: horse: it is not settled, and there is no state to go on from",
     ),
     "state of another round": (
-        "UPDATE checkpoints SET checkpoint = json_remove(checkpoint, '$.channel_values.history[1]')"
+        "UPDATE checkpoints SET checkpoint = packed(json_remove(unpacked(checkpoint), '$.channel_values.history[1]'))"
         " WHERE thread LIKE '%/horse'",
         "checkpoint: horse: its state has closed 1 rounds, the rows 2",
     ),
     "state of another question": (
-        "UPDATE checkpoints SET checkpoint = json_set(checkpoint, '$.channel_values.heads[0].qa.answer', 'No.')"
+        "UPDATE checkpoints SET checkpoint ="
+        " packed(json_set(unpacked(checkpoint), '$.channel_values.heads[0].qa.answer', 'No.'))"
         " WHERE thread LIKE '%/horse'",
         "checkpoint: horse: the questions in its state are not those",
     ),
     "half a state": (
-        "UPDATE checkpoints SET checkpoint = substr(checkpoint, 1, 1000) WHERE thread LIKE '%/horse'",
+        "UPDATE checkpoints SET checkpoint = substr(checkpoint, 1, 500) WHERE thread LIKE '%/horse'",
         "unreadable: horse: the saved state cannot be read",
     ),
     "state of a stranger": (
@@ -307,6 +309,8 @@ def test_damage_is_named(name: str, finished: Path, tmp_path: Path) -> None:
     sql, told = DAMAGE[name]
     store = copied(finished, tmp_path)
     with contextlib.closing(sqlite3.connect(store)) as db:
+        for function in (packed, unpacked):
+            db.create_function(function.__name__, 1, function)
         db.executescript(sql)
     found = [str(problem) for problem in examine(store)]
     assert any(told in line for line in found), found

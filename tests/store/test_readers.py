@@ -95,7 +95,7 @@ async def test_settled_records_come_in_seed_order_with_their_history(store: Stor
         first, second = settled_records(db, "r")
     assert (first["id"], first["image"], first["status"]) == ("a", "a-0.png", "reached")
     assert second["image"] == ["b-0.png", "b-1.png"]
-    assert [qa["question"] for qa in second["qas"]] == ["head of b"]
+    assert [qa["question"] for qa in second["qas"]] == ["seed of b"]
     past = second["history"]
     assert [(one["round"], one["direction"], one["propensity"]) for one in past] == [
         (1, "perception", 0.5),

@@ -92,10 +92,13 @@ def round_rows(sample: str, number: int, direction: str, *, accepted: bool, text
 
 
 def ended(sample: str, status: str, rounds: int, text: str = "") -> Rows:
-    heads = [{"qa": qa(1, f"What colour is it? {text}"), "complexity": 5.0, "round": rounds}]
+    """How `sample` ended, with the version of its question unless a round has written it."""
+    key = {"run": RUN, "sample": sample}
+    version = {"round": rounds, "qa": "q1", "outcome": "accepted", "content": qa(1, f"What colour is it? {text}")}
+    heads = [{"qa": "q1", "complexity": 5.0, "round": rounds}]
     end = {"status": status, "rounds": rounds, "reason": f"so: {text}", "complexity_before": 3.0,
            "complexity_after": 5.0, "heads": heads, "settled_ns": 9 * SECOND}  # fmt: skip
-    return {"settled": [{"run": RUN, "sample": sample, **end}]}
+    return {"generations": [key | version], "settled": [key | end]}
 
 
 def call(sample: str, number: int, agent: str, foreign: str = "", **given: Any) -> dict[str, Any]:

@@ -144,8 +144,8 @@ async def test_what_is_not_there_looks_the_same_whatever_lies_on_the_disk(site: 
 async def test_a_text_of_a_megabyte_is_shown(tmp_path: Path, hostile: Site) -> None:
     long = "<script>" + "word " * 200_000
     async with Store.open(tmp_path / "run.db") as store:
-        rows = ended("third", "exhausted", 0)
-        rows["settled"][0]["heads"][0]["qa"]["question"] = long
+        rows = ended("third", "exhausted", 1)
+        rows["generations"][0]["content"]["question"] = long
         await store.writer.insert(rows)
     page = await hostile.page("sample", id="third")
     assert long in page.text
