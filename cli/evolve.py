@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import importlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 import orjson
 from click.core import ParameterSource
 
+from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
 from ..graph.settings import PRESETS, Settings
 from .configuration import endpoints_of, load
@@ -103,7 +105,21 @@ def _run(work: Any) -> int:
             raise KeyboardInterrupt from None
 
 
-async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
+async def _evolve(endpoints: tuple[Endpoint, ...], options: dict[str, Any]) -> int:
+    async with contextlib.AsyncExitStack() as stack:
+        return await _evolved(endpoints or await _embedded(stack), options, embedded=not endpoints)
+
+
+async def _embedded(stack: contextlib.AsyncExitStack) -> tuple[Endpoint, ...]:
+    """The embedded model, which starts while what a run needs is imported: either takes a second."""
+    from ..endpoints.builtin.child import running
+
+    importing = asyncio.to_thread(importlib.import_module, "..graph.run", __package__)
+    url, _ = await asyncio.gather(stack.enter_async_context(running()), importing)
+    return (Endpoint(url=url, model="builtin"),)
+
+
+async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, embedded: bool) -> int:
     from ..graph.results import check_writable, losses, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
@@ -122,7 +138,7 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     )  # fmt: skip
     with listening(options["metrics_port"]) as listener, stopping_on_signals(run, out):
         async with run, metrics_served(run, listener, out):
-            if not endpoints:
+            if embedded:
                 words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
                 out.print(words, soft_wrap=True)
             elif line := same_model(endpoints):
