@@ -14,6 +14,7 @@ from ..store.connections import reading
 
 STORE = click.argument("store", type=click.Path(path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+RUN = click.option("--run", "run_id", metavar="RUN", help="Which run or fork.  [default: the newest that is no fork]")
 LINES = click.option("--ndjson", is_flag=True, help="Print one JSON object a line.")
 _RIGHT = ("settled", "samples", "accepted", "rejected", "calls", "tokens", "failed", "cost", "median", "p95", "round")
 
@@ -32,13 +33,21 @@ def prices(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen_run(store: Path) -> str:
-    """The id of the store's newest run that is no fork. Raises TraceError when it holds none."""
+def chosen_run(store: Path, wanted: str | None = None) -> str:
+    """The id of the store's run `wanted`, or else of its newest one that is no fork.
+
+    Raises TraceError when the store does not hold it.
+    """
     with reading(store) as db:
         found = traces.runs(db)
     if not found:
         raise TraceError("the store holds no run", where=str(store))
-    return next(run.id for run in found if run.parent is None)
+    if wanted is None:
+        return next(run.id for run in found if run.parent is None)
+    if wanted not in (run.id for run in found):
+        remedy = f"see evolgraph trace runs {store}"
+        raise TraceError(f"no run is called {wanted!r}", where=str(store), remedy=remedy)
+    return wanted
 
 
 def table(*columns: str, title: str | None = None) -> Table:

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from ..store.connections import reading
 from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
-from .tracing import JSON, LINES, STORE, change, chosen_run, prices, print_json, print_lines, table
+from .tracing import JSON, LINES, RUN, STORE, change, chosen_run, prices, print_json, print_lines, table
 
 _STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
 
 
 @click.command(name="list")
 @STORE
+@RUN
 @click.option("--status", type=click.Choice(_STATUSES))
 @click.option("--verdict", type=click.Choice(VERDICTS), help="Only samples with a pair that was accepted or rejected.")
 @click.option("--direction", help="Only samples that had a round in this direction.")
@@ -39,6 +40,7 @@ _STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
 def list_samples(
     store: Path,
     *,
+    run_id: str | None,
     sort: str,
     limit: int,
     offset: int,
@@ -49,13 +51,13 @@ def list_samples(
     cost_from: float | None,
     **filters: Any,
 ) -> None:
-    """List samples of the newest run in STORE."""
+    """List samples of a run in STORE."""
     priced = price_in is not None and price_out is not None
     if sort.removeprefix("-") not in SORTS:
         raise click.BadParameter(f"{sort} is none of {', '.join(SORTS)}", param_hint="--sort")
     if cost_from is not None and not priced:
         raise click.UsageError("--cost-from needs --price-in and --price-out")
-    run = chosen_run(store)
+    run = chosen_run(store, run_id)
     wanted = Filter(**filters, cost_from=(cost_from, price_in or 0, price_out or 0) if cost_from is not None else None)
     order = Order(sort.removeprefix("-"), descending=sort.startswith("-"))
     with reading(store) as db:
