@@ -52,7 +52,7 @@ def view(
 
         written = export(store, chosen_run(store, run_id), root, folder, prices)
         click.echo(str(folder / "index.html"))
-        click.echo(f"{written} samples", err=True)
+        click.echo(f"{written} sample{'s' if written != 1 else ''}", err=True)
         return
     from ..viewer.server import Viewer
 

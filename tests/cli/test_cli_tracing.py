@@ -98,6 +98,6 @@ async def test_one_run_of_several_is_chosen_by_its_id(run: Run, tmp_path: Path) 
     assert run("trace", "show", "run.db", "first", "--run", "fork", "--json").json["settled"]["rounds"] == 7
     assert "no sample is called 'second'" in run("trace", "show", "run.db", "second", "--run", "fork").line
     assert run("trace", "stats", "run.db", "--run", "fork", "--json").json["run"] == "fork"
-    assert run("view", "run.db", "--run", "fork", "--export", "pages").err == "1 samples\n"
+    assert run("view", "run.db", "--run", "fork", "--export", "pages").err == "1 sample\n"
     for words in (["trace", "list", "run.db"], ["trace", "stats", "run.db"], ["view", "run.db", "--export", "other"]):
         assert run(*words, "--run", "frok").line == "run.db: no run is called 'frok' (see evolgraph trace runs run.db)"
