@@ -124,7 +124,7 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     from ..graph.run import evolve as start
     from .display import console, same_model
     from .metrics import listening, metrics_served
-    from .stopping import INTERRUPTED, stopping_on_signals
+    from .stopping import GO_ON, INTERRUPTED, stopping_on_signals
 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
@@ -160,8 +160,10 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
         _show(summary, reasons, told, out)
         more = f", bad rows {bad_rows}" if quarantined else ""
         out.print(f"results {results}, store {store}{more}", soft_wrap=True)
+    if summary.pending and not run.stopped:
+        out.print(_left(summary.pending, options["limit"]), soft_wrap=True)
     if run.stopped:
-        out.print(f"{run.stopped}: start the same command again to go on", soft_wrap=True)
+        out.print(f"{run.stopped}: {GO_ON}", soft_wrap=True)
         return EXIT_INTERRUPTED if run.stopped == INTERRUPTED else EXIT_BUDGET
     return EXIT_FAILED if summary.failed else 0
 
@@ -193,6 +195,12 @@ def _show(
         show_estimate(told["estimate"], out)
     if not summary.calls and not summary.pending:
         out.print("Every sample was settled already: no call was made.")
+
+
+def _left(pending: int, limit: int | None) -> str:
+    """Why samples are pending at the end of a run that nobody stopped: an earlier start began them."""
+    why = f"beyond --limit {limit}: start without it to go on with them" if limit else "not among the seeds any more"
+    return f"{pending} pending sample{'s' if pending > 1 else ''} of an earlier start: {why}"
 
 
 def _settings(options: dict[str, Any]) -> Settings:

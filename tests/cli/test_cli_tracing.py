@@ -90,7 +90,7 @@ async def test_one_run_of_several_is_chosen_by_its_id(run: Run, tmp_path: Path) 
         }.items():
             columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
             chosen = {"runs": "true", "samples": "id = 'first'", "settled": "sample = 'first'"}[table]
-            values = ", ".join(changes.get(name, name) for name in columns)
+            values = ", ".join(str(changes.get(name, name)) for name in columns)
             db.execute(f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {chosen}")
     listed = run("trace", "list", "run.db", "--run", "fork", "--json").json
     assert (listed["run"], [one["sample"] for one in listed["samples"]]) == ("fork", ["first"])
