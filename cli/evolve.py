@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import importlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 import orjson
 from click.core import ParameterSource
 
+from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
 from ..graph.settings import PRESETS, Settings
 from .configuration import endpoints_of, load
@@ -103,12 +105,26 @@ def _run(work: Any) -> int:
             raise KeyboardInterrupt from None
 
 
-async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
+async def _evolve(endpoints: tuple[Endpoint, ...], options: dict[str, Any]) -> int:
+    async with contextlib.AsyncExitStack() as stack:
+        return await _evolved(endpoints or await _embedded(stack), options, embedded=not endpoints)
+
+
+async def _embedded(stack: contextlib.AsyncExitStack) -> tuple[Endpoint, ...]:
+    """The embedded model, which starts while what a run needs is imported: either takes a second."""
+    from ..endpoints.builtin.child import running
+
+    importing = asyncio.to_thread(importlib.import_module, "..graph.run", __package__)
+    url, _ = await asyncio.gather(stack.enter_async_context(running()), importing)
+    return (Endpoint(url=url, model="builtin"),)
+
+
+async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, embedded: bool) -> int:
     from ..graph.results import check_writable, losses, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
     from .metrics import listening, metrics_served
-    from .stopping import INTERRUPTED, stopping_on_signals
+    from .stopping import GO_ON, INTERRUPTED, stopping_on_signals
 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
@@ -122,7 +138,7 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
     )  # fmt: skip
     with listening(options["metrics_port"]) as listener, stopping_on_signals(run, out):
         async with run, metrics_served(run, listener, out):
-            if not endpoints:
+            if embedded:
                 words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
                 out.print(words, soft_wrap=True)
             elif line := same_model(endpoints):
@@ -144,8 +160,10 @@ async def _evolve(endpoints: Any, options: dict[str, Any]) -> int:
         _show(summary, reasons, told, out)
         more = f", bad rows {bad_rows}" if quarantined else ""
         out.print(f"results {results}, store {store}{more}", soft_wrap=True)
+    if summary.pending and not run.stopped:
+        out.print(_left(summary.pending, options["limit"]), soft_wrap=True)
     if run.stopped:
-        out.print(f"{run.stopped}: start the same command again to go on", soft_wrap=True)
+        out.print(f"{run.stopped}: {GO_ON}", soft_wrap=True)
         return EXIT_INTERRUPTED if run.stopped == INTERRUPTED else EXIT_BUDGET
     return EXIT_FAILED if summary.failed else 0
 
@@ -177,6 +195,12 @@ def _show(
         show_estimate(told["estimate"], out)
     if not summary.calls and not summary.pending:
         out.print("Every sample was settled already: no call was made.")
+
+
+def _left(pending: int, limit: int | None) -> str:
+    """Why samples are pending at the end of a run that nobody stopped: an earlier start began them."""
+    why = f"beyond --limit {limit}: start without it to go on with them" if limit else "not among the seeds any more"
+    return f"{pending} pending sample{'s' if pending > 1 else ''} of an earlier start: {why}"
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -12,7 +12,8 @@ from rich.progress import track
 
 from ..errors import EvolgraphError
 from ..samples.drawn import draw
-from ..samples.formats.reader import Rejected, Unknown, read
+from ..samples.formats.reader import Rejected, Unknown, image_folder, read
+from ..samples.images import ImageRoot
 from ..samples.statistics import Statistics
 
 EXIT_BAD_ROWS: Final = 1
@@ -65,18 +66,21 @@ def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
 @click.argument("seeds_path", metavar="SEEDS", type=click.Path(path_type=Path))
 @click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of the images.  [default: the seed file's]")
+@click.option("--allow-image-host", "hosts", multiple=True, metavar="HOST", help="Fetch its images.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def check_command(
-    ctx: click.Context, /, seeds_path: Path, layout: str | None, images: Path | None, as_json: bool
-) -> None:
+    ctx: click.Context, /, *, seeds_path: Path, layout: str | None, images: Path | None, hosts: tuple[str, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read SEEDS as `evolve` would: every row that cannot be used, with line and remedy, and what the rest holds.
 
     Exit code 0: every row can be used; 1: some cannot; 2: none can, or the file cannot be read.
     """
     found, unknown = Statistics(), Unknown()
     problems: list[dict[str, str]] = []
-    for problem in _problems(seeds_path, images, layout, found, unknown):
+    root = ImageRoot(images or image_folder(seeds_path), hosts=hosts)
+    for problem in _problems(seeds_path, root, layout, found, unknown):
         if as_json:
             problems.append({"place": problem.where, "reason": problem.reason})
         else:
@@ -93,7 +97,7 @@ def check_command(
 
 
 def _problems(
-    path: Path, images: Path | None, layout: str | None, found: Statistics, unknown: Unknown
+    path: Path, images: ImageRoot, layout: str | None, found: Statistics, unknown: Unknown
 ) -> Iterator[Rejected]:
     """The rows that cannot be used; what was read is counted in `found`."""
     for row in read(path, images, layout=layout, unknown=unknown):

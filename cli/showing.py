@@ -16,7 +16,7 @@ from ..store import traces
 from ..store.connections import reading
 from ..store.lineage import Decision, Generation, Verdict
 from ..viewer.wording import duration, word_changes
-from .tracing import JSON, STORE, TraceError, change, chosen_run, print_json
+from .tracing import JSON, RUN, STORE, TraceError, change, chosen_run, print_json
 
 _FLAGS = ("grounded", "correct", "answerable", "needs_image", "improved")
 _BAR = 20
@@ -25,12 +25,13 @@ _BAR = 20
 @click.command()
 @STORE
 @click.argument("sample")
+@RUN
 @click.option("--messages", is_flag=True, help="Also what was sent and received, images as path and size.")
 @JSON
-def show(store: Path, sample: str, *, messages: bool, as_json: bool) -> None:
+def show(store: Path, sample: str, *, run_id: str | None, messages: bool, as_json: bool) -> None:
     """Show what happened to SAMPLE: decisions, questions, verdicts and the spans with their times."""
     with reading(store) as db:
-        found = traces.trace(db, chosen_run(store), sample)
+        found = traces.trace(db, chosen_run(store, run_id), sample)
     if found is None:
         raise TraceError(f"no sample is called {sample!r}", where=str(store), remedy="see evolgraph trace list")
     if as_json:

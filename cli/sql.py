@@ -12,7 +12,7 @@ from rich.text import Text
 from ..store.connections import reading
 from ..store.statistics import agent_calls, pair_counts
 from ..store.traces import rejection_reasons, totals
-from .tracing import JSON, LINES, STORE, TraceError, change, chosen_run, prices, print_json, print_lines, table
+from .tracing import JSON, LINES, RUN, STORE, TraceError, change, chosen_run, prices, print_json, print_lines, table
 
 
 @click.command()
@@ -52,11 +52,12 @@ def _plain(value: Any) -> Any:
 
 @click.command()
 @STORE
+@RUN
 @prices
 @JSON
-def stats(store: Path, *, price_in: float | None, price_out: float | None, as_json: bool) -> None:
-    """Sum up the newest run of STORE: pairs by direction and round, rejections, calls by agent with their times."""
-    run = chosen_run(store)
+def stats(store: Path, *, run_id: str | None, price_in: float | None, price_out: float | None, as_json: bool) -> None:
+    """Sum up a run of STORE: pairs by direction and round, rejections, calls by agent with their times."""
+    run = chosen_run(store, run_id)
     with reading(store) as db:
         found, pairs, calls = totals(db, run), pair_counts(db, run), agent_calls(db, run)
         reasons = [{"code": code, "pairs": count} for code, count, _ in rejection_reasons(db, run)]

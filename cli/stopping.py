@@ -11,6 +11,7 @@ from rich.console import Console
 from ..graph.run import GRACE_S, Evolution
 
 INTERRUPTED: Final = "interrupted"
+GO_ON: Final = "start the same command again to go on"
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -22,14 +23,14 @@ def stopping_on_signals(run: Evolution, out: Console) -> Iterator[None]:
     told: list[bool] = []
 
     def stop() -> None:
-        if told:
+        calls = run.calls_in_flight
+        if told or calls is None:
+            out.print(f"Stopped at once: {GO_ON}", soft_wrap=True)
             task.cancel()
-        else:
-            out.print(
-                f"Stopping: calls in flight have {GRACE_S:g} s to finish. Once more stops at once.", soft_wrap=True
-            )
-            told.append(True)
-            run.stop(INTERRUPTED)
+            return
+        out.print(_stopping(calls), soft_wrap=True)
+        told.append(True)
+        run.stop(INTERRUPTED)
 
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
@@ -38,3 +39,10 @@ def stopping_on_signals(run: Evolution, out: Console) -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _stopping(calls: int) -> str:
+    if not calls:
+        return "Stopping: no call is in flight."
+    some = f"{calls} calls" if calls > 1 else "1 call"
+    return f"Stopping: {some} in flight may take {GRACE_S:g} s to finish. Once more stops at once."

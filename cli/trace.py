@@ -41,7 +41,7 @@ def runs(store: Path, as_json: bool) -> None:
         return
     lines = table("run", "made", "settled", "samples", "starts", "policy", "models")
     for run in found:
-        made = datetime.fromtimestamp(run.created_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        made = datetime.fromtimestamp(run.created_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
         known = run.fingerprint
         counts = (str(run.settled), str(run.samples), str(run.sessions))
         models = sorted({model.partition(": ")[2].partition(" ")[0] for model in known["models"]})

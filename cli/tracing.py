@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 import orjson
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ..errors import EvolgraphError
@@ -14,8 +15,22 @@ from ..store.connections import reading
 
 STORE = click.argument("store", type=click.Path(path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+RUN = click.option("--run", "run_id", metavar="RUN", help="Which run or fork.  [default: the newest that is no fork]")
 LINES = click.option("--ndjson", is_flag=True, help="Print one JSON object a line.")
-_RIGHT = ("settled", "samples", "accepted", "rejected", "calls", "tokens", "failed", "cost", "median", "p95", "round")
+_RIGHT = (
+    "settled",
+    "samples",
+    "accepted",
+    "rejected",
+    "kept",
+    "calls",
+    "tokens",
+    "failed",
+    "cost",
+    "median",
+    "p95",
+    "round",
+)
 
 
 class TraceError(EvolgraphError):
@@ -32,20 +47,32 @@ def prices(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen_run(store: Path) -> str:
-    """The id of the store's newest run that is no fork. Raises TraceError when it holds none."""
+def chosen_run(store: Path, wanted: str | None = None) -> str:
+    """The id of the store's run `wanted`, or else of its newest one that is no fork.
+
+    Raises TraceError when the store does not hold it.
+    """
     with reading(store) as db:
         found = traces.runs(db)
     if not found:
         raise TraceError("the store holds no run", where=str(store))
-    return next(run.id for run in found if run.parent is None)
+    if wanted is None:
+        return next(run.id for run in found if run.parent is None)
+    if wanted not in (run.id for run in found):
+        remedy = f"see evolgraph trace runs {store}"
+        raise TraceError(f"no run is called {wanted!r}", where=str(store), remedy=remedy)
+    return wanted
 
 
 def table(*columns: str, title: str | None = None) -> Table:
     """An empty table; columns of numbers are on the right."""
-    made = Table(title=title, title_justify="left", title_style="bold")
+    made = Table(
+        title=title and f"\n{title}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False
+    )
+    made.padding = (0, 1, 0, 0)
     for column in columns:
-        made.add_column(column, justify="right" if column in _RIGHT else "left")
+        # An id is what other commands ask for: it goes on in the next line sooner than that any of it is left out.
+        made.add_column(column, justify="right" if column in _RIGHT else "left", overflow="fold")
     return made
 
 

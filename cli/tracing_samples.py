@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -10,13 +10,16 @@ from rich.text import Text
 
 from ..store.connections import reading
 from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
-from .tracing import JSON, LINES, STORE, change, chosen_run, prices, print_json, print_lines, table
+from .tracing import JSON, LINES, RUN, STORE, change, chosen_run, prices, print_json, print_lines, table
 
+_WIDE: Final = 100
+"""Columns of a terminal that has room for every figure."""
 _STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
 
 
 @click.command(name="list")
 @STORE
+@RUN
 @click.option("--status", type=click.Choice(_STATUSES))
 @click.option("--verdict", type=click.Choice(VERDICTS), help="Only samples with a pair that was accepted or rejected.")
 @click.option("--direction", help="Only samples that had a round in this direction.")
@@ -39,6 +42,7 @@ _STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
 def list_samples(
     store: Path,
     *,
+    run_id: str | None,
     sort: str,
     limit: int,
     offset: int,
@@ -49,13 +53,13 @@ def list_samples(
     cost_from: float | None,
     **filters: Any,
 ) -> None:
-    """List samples of the newest run in STORE."""
+    """List samples of a run in STORE."""
     priced = price_in is not None and price_out is not None
     if sort.removeprefix("-") not in SORTS:
         raise click.BadParameter(f"{sort} is none of {', '.join(SORTS)}", param_hint="--sort")
     if cost_from is not None and not priced:
         raise click.UsageError("--cost-from needs --price-in and --price-out")
-    run = chosen_run(store)
+    run = chosen_run(store, run_id)
     wanted = Filter(**filters, cost_from=(cost_from, price_in or 0, price_out or 0) if cost_from is not None else None)
     order = Order(sort.removeprefix("-"), descending=sort.startswith("-"))
     with reading(store) as db:
@@ -70,15 +74,30 @@ def list_samples(
 
 
 def _print(found: list[SampleTotals], price_in: float | None, price_out: float | None, *, priced: bool) -> None:
-    columns = ("sample", "status", "complexity", "accepted", "rejected", "calls", "cost" if priced else "tokens")
-    lines = table(*columns, "directions", "rejected for")
+    out = Console()
+    wide = out.width >= _WIDE
+    lines = table(
+        "sample",
+        "status",
+        "complexity",
+        "kept",
+        *(["calls"] if wide else []),
+        "cost" if priced else "tokens",
+        "directions",
+        "rejected for",
+    )
+    for column in lines.columns[1:]:
+        column.no_wrap = column.header != "rejected for"
     for one in found:
         score = change(one.complexity_before, one.complexity_after)
         spent = f"{_cost(one, price_in, price_out):.4f}" if priced else f"{one.prompt_tokens + one.completion_tokens:,}"
-        counts = (str(one.accepted), str(one.rejected), str(one.calls), spent)
-        ways = (Text(" > ".join(one.directions)), Text(", ".join(one.codes)))
-        lines.add_row(Text(one.sample), one.status, score, *counts, *ways)
-    Console().print(lines)
+        kept = f"{one.accepted} of {one.accepted + one.rejected + one.lost}"
+        ways = (
+            Text(" > ".join(one.directions) if wide else " ".join(name[:3] for name in one.directions)),
+            Text(", ".join(one.codes)),
+        )
+        lines.add_row(Text(one.sample), one.status, score, kept, *([str(one.calls)] if wide else []), spent, *ways)
+    out.print(lines)
 
 
 def _cost(one: SampleTotals, price_in: float | None, price_out: float | None) -> float:

@@ -4,12 +4,17 @@ import asyncio
 import signal
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import EvolgraphError
 from ..store.connections import reading
 from ..viewer.asked import Prices
+from .tracing import RUN, chosen_run
+
+if TYPE_CHECKING:
+    from ..viewer.server import Viewer
 
 PORT = 8484
 """Where the pages are unless somebody else is there; the same each time, so that addresses can be kept."""
@@ -17,6 +22,7 @@ PORT = 8484
 
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
+@RUN
 @click.option("--port", type=click.IntRange(0, 65535), show_default=f"{PORT}, or a free one", help="0: a free one.")
 @click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.  [default: the run's]"
@@ -30,6 +36,7 @@ PORT = 8484
 def view(
     store: Path,
     *,
+    run_id: str | None,
     port: int | None,
     images: Path | None,
     price_in: float | None,
@@ -43,11 +50,14 @@ def view(
     if folder:
         from ..viewer.bundle import export
 
-        written = export(store, root, folder, prices)
+        written = export(store, chosen_run(store, run_id), root, folder, prices)
         click.echo(str(folder / "index.html"))
-        click.echo(f"{written} samples", err=True)
+        click.echo(f"{written} sample{'s' if written != 1 else ''}", err=True)
         return
-    asyncio.run(_serve(store, root, prices, port, browse=not no_browser))
+    from ..viewer.server import Viewer
+
+    page = f"runs/{chosen_run(store, run_id)}/overview" if run_id else ""
+    asyncio.run(_serve(Viewer(store, root, prices), port, page, browse=not no_browser))
 
 
 def run_images(store: Path) -> Path:
@@ -57,10 +67,8 @@ def run_images(store: Path) -> Path:
     return Path(row[0]) if row and row[0] else store.absolute().parent
 
 
-async def _serve(store: Path, images: Path, prices: Prices, port: int | None, *, browse: bool) -> None:
-    from ..viewer.server import Viewer
-
-    viewer = Viewer(store, images, prices)
+async def _serve(viewer: "Viewer", port: int | None, page: str, *, browse: bool) -> None:
+    """Serves until Ctrl-C; `page` is the one that is opened, the first where it is empty."""
     try:
         runner, url = await viewer.start(PORT if port is None else port)
     except OSError as error:
@@ -72,6 +80,7 @@ async def _serve(store: Path, images: Path, prices: Prices, port: int | None, *,
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    url += page
     click.echo(url)
     click.echo("Press Ctrl-C to stop.", err=True)
     if browse:

@@ -157,6 +157,11 @@ class Evolution:
         return time.monotonic() - self._started
 
     @property
+    def calls_in_flight(self) -> int | None:
+        """Requests that are not answered yet; None until the run has begun."""
+        return self.client.stats.in_flight if self._main else None
+
+    @property
     def writes_waiting(self) -> int:
         """Writes that wait for the store's writer or are under way."""
         return self._store.writer.waiting

@@ -36,8 +36,10 @@ def relative(path: str) -> PurePosixPath:
         raise ImageError("missing image: the path is empty", remedy="name a file under the image root")
     if _REMOTE.match(path):
         raise ImageError("remote images disabled", where=where, remedy="save the file under the image root")
+    if "\0" in path:
+        raise ImageError("outside image root: the path holds a NUL character", where=where, remedy="remove it")
     inside = PurePosixPath(path)
-    if inside.is_absolute() or ".." in inside.parts or "\0" in path:
+    if inside.is_absolute() or ".." in inside.parts:
         raise ImageError("outside image root", where=where, remedy="use a path relative to the image root, without ..")
     return inside
 

@@ -56,7 +56,7 @@ def measure(data: bytes, max_pixels: int) -> Measured:
     with _opened(data, max_pixels) as image:
         width, height = image.size
         mode, form, moving = image.mode, str(image.format), bool(getattr(image, "is_animated", False))
-        image.draft("L", (width // 8, height // 8))
+        image.draft("L", (max(width // 8, 1), max(height // 8, 1)))
         image.load()
         turn = _orientation(image)
         if turn in _SWAPPING:

@@ -4,7 +4,8 @@ import sqlite3
 from typing import Any, Final
 
 _TABLES: Final[dict[str, dict[str, Any]]] = {
-    "runs": {"description": "Runs and forks: what decides their results is in the fingerprint."},
+    # A label is what makes a foreign key a link; Datasette knows keys of one column only, so those to samples are none.
+    "runs": {"description": "Runs and forks: what decides their results is in the fingerprint.", "label_column": "id"},
     "sessions": {"description": "The starts of runs, and how they ended."},
     "samples": {"description": "The seeds, without their questions.", "sort": "position"},
     "settled": {"description": "How samples ended, by take.", "facets": ["status"]},

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from ..errors import EvolgraphError
 from ..store.connections import reading
 from ..store.listing import counted
-from ..store.traces import runs
 from .asked import PAGE_SIZE, Asked, Kept, Prices
 from .pages import PAGES, STATIC, Links, environment, rendered
 from .pictures import Pictures
@@ -52,23 +51,18 @@ class FileLinks(Links):
         return "index.html"
 
 
-def export(store: Path, images: Path, folder: Path, prices: Prices) -> int:
-    """Writes the pages of the newest run in `store` that is no fork into the new or empty `folder`.
+def export(store: Path, run: str, images: Path, folder: Path, prices: Prices) -> int:
+    """Writes the pages of the run or fork `run` in `store` into the new or empty `folder`.
 
     Gives the number of samples. Raises BundleError, StoreError and OSError.
     """
     if folder.exists() and any(folder.iterdir()):
         raise BundleError("the folder is not empty", where=str(folder), remedy="name another one")
     with reading(store) as db:
-        found = runs(db)
-        if not found:
-            raise BundleError("the store holds no run", where=str(store))
         (folder / "images").mkdir(parents=True, exist_ok=True)
         for name in STATIC:
             (folder / name).write_bytes(files("evolgraph.viewer").joinpath("static", name).read_bytes())
-        return _Bundle(db, next(run.id for run in found if run.parent is None), folder, prices).write(
-            Pictures(store, images)
-        )
+        return _Bundle(db, run, folder, prices).write(Pictures(store, images))
 
 
 class _Bundle:

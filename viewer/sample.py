@@ -50,6 +50,7 @@ def sample(asked: Asked) -> dict[str, Any]:
         "caption": places.marked(known.sample.get("caption", "")),
         "topic": known.sample.get("topic", []),
         "settled": asdict(known.settled) if known.settled else None,
+        "curated": sum(one.outcome == "seed" for one in known.lineage.generations),
         "rounds": rounds,
         "heads": heads,
         "boxes": places.boxes,

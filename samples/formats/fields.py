@@ -150,7 +150,7 @@ def image_reference(value: object, name: str) -> Reference:
     if not isinstance(value, str):
         expected = "a text" if "[" in name else "a path"
         raise RowError(name, f"expected {expected}, found {kind(value)}", "write the path of the image file")
-    return text(value, name)
+    return value
 
 
 def labels(

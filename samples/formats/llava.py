@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .conversation import caption_alone, questions
+from .conversation import caption_alone, described, questions
 from .fields import Draft, RowError, identity, image_references, objects, required, text
 
 _ROLES: Final = ("human", "gpt")
@@ -25,7 +25,9 @@ def parse(row: Mapping[str, Any]) -> Draft:
     if caption := caption_alone(row, said, "conversations"):
         return Draft(id=identity(row), images=images, qas=(), caption=caption)
     turns = [_turn(turn, index) for index, turn in enumerate(talk)]
-    return Draft(id=identity(row), images=images, qas=questions(turns, len(images), "conversations"))
+    qas = questions(turns, len(images), "conversations")
+    caption = described(qas)
+    return Draft(id=identity(row), images=images, qas=() if caption else qas, caption=caption)
 
 
 def _turn(turn: Mapping[str, Any], index: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .conversation import TOKEN, caption_alone, questions
+from .conversation import TOKEN, caption_alone, described, questions
 from .fields import (
     Draft,
     Reference,
@@ -20,6 +20,8 @@ from .fields import (
 )
 
 _UNASKED: Final = ("system", "developer")
+_HERE: Final = "\0"
+"""Where an image goes. No text holds it, so that a text which says `<image>` and means no image stays what it is."""
 
 
 def matches(row: Mapping[str, Any]) -> bool:
@@ -32,8 +34,8 @@ def parse(row: Mapping[str, Any]) -> Draft:
 
     Its caption is kept where nothing is asked.
 
-    An `image` part without an image of its own, and `<image>` in a text, stand for the next one of the field `images`.
-    Raises RowError.
+    An `image` part without an image of its own stands for the next one of the field `images`, and so does `<image>` in
+    a text where there is that field; elsewhere it is text. Raises RowError.
     """
     messages = objects(required(row, "messages"), "messages")
     unknown: Unknown = Unknown()
@@ -51,8 +53,11 @@ def parse(row: Mapping[str, Any]) -> Draft:
         raise RowError("images", f"{len(found.spare)} more than the messages place", "add an image part for each")
     if not found.placed:
         raise RowError("messages", "missing image", "add an image_url part, or images")
-    qas = questions(turns, len(found.placed), "messages")
-    return Draft(id=identity_or_digest(row), images=tuple(found.placed), qas=qas, unknown=unknown)
+    qas = questions(turns, len(found.placed), "messages", _HERE)
+    caption, images = described(qas), tuple(found.placed)
+    return Draft(
+        id=identity_or_digest(row), images=images, qas=() if caption else qas, caption=caption, unknown=unknown
+    )
 
 
 def _words(content: object) -> object:
@@ -67,12 +72,21 @@ class _Images:
 
     def __init__(self, spare: list[Reference]) -> None:
         self.spare = spare
+        self._by_token = bool(spare)
         self.placed: list[Reference] = []
 
     def next(self, place: str) -> None:
         if not self.spare:
             raise RowError(place, "places an image that is not there", "add it to images")
         self.placed.append(self.spare.pop(0))
+
+    def placing(self, said: str, place: str) -> str:
+        """`said` with what stands for images in it marked."""
+        if not self._by_token:
+            return said
+        for _ in range(said.count(TOKEN)):
+            self.next(place)
+        return said.replace(TOKEN, _HERE)
 
 
 def _turn(message: Mapping[str, Any], index: int, skipped: int, images: _Images) -> str:
@@ -83,13 +97,10 @@ def _turn(message: Mapping[str, Any], index: int, skipped: int, images: _Images)
         raise RowError(place, f"expected {expected!r}, found {role!r}", remedy)
     content = message.get("content")
     if isinstance(content, str):
-        for _ in range(content.count(TOKEN)):
-            images.next(place)
-        return text(content, place, empty=False)
-    parts = entries(content, place)
-    return text(
-        "\n".join(_part(part, f"{place} part {n + 1}", images) for n, part in enumerate(parts)), place, empty=False
-    )
+        return images.placing(text(content, place, empty=False), place)
+    parts = [_part(part, f"{place} part {n + 1}", images) for n, part in enumerate(entries(content, place))]
+    text("\n".join(parts).replace(_HERE, TOKEN), place, empty=False)
+    return "\n".join(parts)
 
 
 def _part(part: object, place: str, images: _Images) -> str:
@@ -97,10 +108,7 @@ def _part(part: object, place: str, images: _Images) -> str:
         raise RowError(place, f"expected an object, found {kind(part)}", "write an object with a type")
     match part.get("type"):
         case "text":
-            said = text(part.get("text"), place)
-            for _ in range(said.count(TOKEN)):
-                images.next(place)
-            return said
+            return images.placing(text(part.get("text"), place), place)
         case "image_url":
             url = part.get("image_url")
             images.placed.append(image_reference(url.get("url") if isinstance(url, dict) else url, place))
@@ -110,4 +118,4 @@ def _part(part: object, place: str, images: _Images) -> str:
             images.placed.append(image_reference(part["image"], place))
         case other:
             raise RowError(place, f"type {other!r} is neither text nor image_url", "remove the part or the row")
-    return TOKEN
+    return _HERE

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..sample import QA
-from .conversation import caption_alone, questions
+from .conversation import caption_alone, described, questions
 from .fields import Draft, RowError, Unknown, identity_or_digest, image_references, objects, required, text
 from .mmevol import distinct, question
 
@@ -43,9 +43,10 @@ def parse(row: Mapping[str, Any]) -> Draft:
         return Draft(id=identity_or_digest(row), images=images, qas=(), caption=caption, unknown=unknown)
     said = [_turn(turn, index, first) for index, turn in enumerate(turns) if index >= first]
     qas = questions(said, len(images), "conversations")
-    if about := objects(row.get("questions"), "questions"):
-        qas = _told(qas, about, unknown)
-    return Draft(id=identity_or_digest(row), images=images, qas=qas, unknown=unknown)
+    about = objects(row.get("questions"), "questions")
+    caption = "" if about else described(qas)
+    qas = _told(qas, about, unknown) if about else () if caption else qas
+    return Draft(id=identity_or_digest(row), images=images, qas=qas, caption=caption, unknown=unknown)
 
 
 def _told(qas: tuple[QA, ...], about: list[dict[str, Any]], unknown: Unknown) -> tuple[QA, ...]:

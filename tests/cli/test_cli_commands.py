@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -192,13 +194,38 @@ def test_a_second_interrupt_stops_at_once(home: Path) -> None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
         assert child.stderr
-        assert child.stderr.readline().startswith("Stopping: calls in flight have 8 s")
+        assert re.match(r"Stopping: \d+ calls? in flight may take 8 s to finish\.", child.stderr.readline())
         child.send_signal(signal.SIGINT)
         err = child.communicate(timeout=5)[1]
     serving.terminate()
     serving.communicate(timeout=20)
     assert child.returncode == 130
-    assert err.splitlines()[-1] == "evolgraph: interrupted"
+    assert err.endswith("Stopped at once: start the same command again to go on\n\nevolgraph: interrupted\n")
+
+
+@pytest.mark.slow
+def test_an_interrupt_before_the_first_call_waits_for_none(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        words = ["evolve", SEEDS, "--store", "early.db", "--out", "early.jsonl", "--endpoint", url, "--model", "m"]
+        command = [str(SCRIPT), *map(str, words)]
+        with subprocess.Popen(command, cwd=home, env=clean_environment(), stderr=subprocess.PIPE, text=True) as child:
+            asked, _ = silent.accept()  # the server is asked what it is, and says nothing
+            child.send_signal(signal.SIGINT)
+            err = child.communicate(timeout=5)[1]
+            asked.close()
+    assert child.returncode == 130
+    assert err.endswith("Stopped at once: start the same command again to go on\n\nevolgraph: interrupted\n")
+    assert "in flight" not in err
+
+
+def test_samples_beyond_the_limit_are_told_from_what_was_stopped(home: Path, url: str) -> None:
+    words = ["evolve", SEEDS, "--store", "l.db", "--out", "l.jsonl", "--endpoint", url, "--model", "builtin"]
+    assert run_in(home)(*words, "--rounds", "1", "--budget-calls", "1", "--limit", "4").code == 3
+    said = run_in(home)(*words, "--rounds", "1", "--limit", "1")
+    assert said.code == 0
+    told = "3 pending samples of an earlier start: beyond --limit 1: start without it to go on with them"
+    assert said.err.splitlines()[-1] == told
 
 
 def test_an_estimate_extrapolates_from_a_few_samples(home: Path, url: str) -> None:

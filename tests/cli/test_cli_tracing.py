@@ -1,6 +1,8 @@
 """The trace commands: list, show, sql, stats."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,25 @@ async def test_hostile_text_does_not_reach_the_terminals_markup(tmp_path: Path) 
     name = run("trace", "list", "run.db", "--json").json["samples"][0]["sample"]
     assert "[bold red]" in run("trace", "show", "run.db", name, "--messages").out
     assert "[bold red]" in run("trace", "stats", "run.db").out
+
+
+async def test_one_run_of_several_is_chosen_by_its_id(run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
+        for table, changes in {
+            "runs": {"id": "'fork'", "parent": "id"},
+            "samples": {"run": "'fork'"},
+            "settled": {"run": "'fork'", "rounds": "7"},
+        }.items():
+            columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+            chosen = {"runs": "true", "samples": "id = 'first'", "settled": "sample = 'first'"}[table]
+            values = ", ".join(str(changes.get(name, name)) for name in columns)
+            db.execute(f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {chosen}")
+    listed = run("trace", "list", "run.db", "--run", "fork", "--json").json
+    assert (listed["run"], [one["sample"] for one in listed["samples"]]) == ("fork", ["first"])
+    assert len(run("trace", "list", "run.db", "--json").json["samples"]) == 3
+    assert run("trace", "show", "run.db", "first", "--run", "fork", "--json").json["settled"]["rounds"] == 7
+    assert "no sample is called 'second'" in run("trace", "show", "run.db", "second", "--run", "fork").line
+    assert run("trace", "stats", "run.db", "--run", "fork", "--json").json["run"] == "fork"
+    assert run("view", "run.db", "--run", "fork", "--export", "pages").err == "1 sample\n"
+    for words in (["trace", "list", "run.db"], ["trace", "stats", "run.db"], ["view", "run.db", "--export", "other"]):
+        assert run(*words, "--run", "frok").line == "run.db: no run is called 'frok' (see evolgraph trace runs run.db)"

@@ -1,6 +1,7 @@
 """Seeds that are captions only get their first questions before they are evolved."""
 
 import asyncio
+import html
 import json
 import shutil
 import sqlite3
@@ -121,6 +122,16 @@ def test_an_export_begins_with_the_curated_questions(home: Path) -> None:
         assert [qa["question"] for qa in row["conversations_v0"]] == written
     assert exported["spoken"]["caption"][1]["value"] == SAID[0]["value"]
     assert evolgraph("seeds", "check", "out.json", "--json").json["captions_only"] == 0
+
+
+def test_the_viewers_page_shows_what_was_asked_and_answered(home: Path) -> None:
+    assert run_in(home)("view", "run.db", "--export", "pages").code == 0
+    ((reply,),) = rows(home / "run.db", "SELECT text FROM calls WHERE round = 0 AND sample = 'spoken'")
+    page = next(text for path in (home / "pages").glob("sample-*.html") if "spoken" in (text := path.read_text()))
+    told = page[page.index('id="curation"') : page.index('id="round-1"')]
+    assert f"{len(json.loads(reply)['questions'])} question" in told
+    assert SAID[0]["value"] in told
+    assert html.escape(json.loads(reply)["questions"][0]["answer"]) in told
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,18 @@ def test_a_round_trip_loses_nothing(folder, form, data):
     round_trip(folder, form, [data.draw(samples(folder, name)) for name in ("s", "t")])
 
 
+@pytest.mark.parametrize("form", ["mmevol", "openai"])
+@pytest.mark.parametrize("images", [["a.png"], ["a.png", "b.png"]])
+def test_a_text_that_says_image_stays_a_text_where_images_have_their_own_place(folder, form, images):
+    qas = (
+        make_qa(0, question="<image>", answer="<image> means: here."),
+        make_qa(1, question="Why\n<image>\n<image>?"),
+    )
+    sample = make_sample("said", qas=qas)
+    sample = sample.model_copy(update={"images": tuple(map(ImageRoot(folder).inspect, images)), "boxes": ()})
+    round_trip(folder, form, [sample, sample.model_copy(update={"id": "again"})])
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("form", FORMATS)
 @settings(max_examples=1500)

@@ -118,6 +118,38 @@ def test_a_row_with_a_caption_and_no_question_is_a_sample(folder, row):
     assert [image.path for image in sample.images] == ["a.png"]
 
 
+BRIEF = "<image>\nProvide a brief description of the given image."
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        llava(turns=(BRIEF, "A cup.")),
+        llava(turns=("Describe the image concisely\n<image>", "A cup.")),
+        {"id": "a", "images": ["a.png"], "conversations": llava(turns=(BRIEF, "A cup."))["conversations"]},
+        {
+            "id": "a",
+            "image": "a.png",
+            "messages": [{"role": "user", "content": BRIEF}, {"role": "assistant", "content": "A cup."}],
+        },
+    ],
+)
+def test_what_only_asks_to_describe_the_image_is_a_caption(folder, row):
+    (sample,) = samples(seeds(folder, row))
+    assert (sample.caption, sample.qas) == ("A cup.", ())
+
+
+def test_a_description_among_questions_is_one_of_them(folder):
+    turns = (BRIEF, "A cup.", "What colour?", "Red.")
+    talk = llava("c", turns=(BRIEF, "A cup."))["conversations"]
+    known = {"id": "c", "images": ["a.png"], "conversations": talk, "questions": [{"id": "q7"}]}
+    more, other, told = samples(
+        seeds(folder, llava(turns=turns), llava("b", turns=("<image>Describe the cup.", "Red.")), known)
+    )
+    assert [qa.question for qa in more.qas] == [BRIEF.partition("\n")[2], "What colour?"]
+    assert [(sample.caption, len(sample.qas)) for sample in (other, told)] == [("", 1), ("", 1)]
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
