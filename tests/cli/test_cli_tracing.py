@@ -86,10 +86,11 @@ async def test_one_run_of_several_is_chosen_by_its_id(run: Run, tmp_path: Path) 
         for table, changes in {
             "runs": {"id": "'fork'", "parent": "id"},
             "samples": {"run": "'fork'"},
+            "generations": {"run": "'fork'"},
             "settled": {"run": "'fork'", "rounds": "7"},
         }.items():
             columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
-            chosen = {"runs": "true", "samples": "id = 'first'", "settled": "sample = 'first'"}[table]
+            chosen = {"runs": "true", "samples": "id = 'first'"}.get(table, "sample = 'first'")
             values = ", ".join(str(changes.get(name, name)) for name in columns)
             db.execute(f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {chosen}")
     listed = run("trace", "list", "run.db", "--run", "fork", "--json").json
