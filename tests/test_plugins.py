@@ -42,7 +42,7 @@ def run(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     run("seeds", "draw", "80", "--seed", "4", "-o", "drawn", "--json")
     words = ("evolve", "drawn/seeds.json", "--store", "run.db", "--out", "out.jsonl", "--policy", "restless:again=0.9")
-    told = run(*words, "--rounds", "2", "--target", "10", "--json")
+    told = run(*words, "--rounds", "2", "--target", "10", "--checkpoints", "all", "--json")
     assert (told["samples"], told["failed"], told["pending"]) == (80, 0, 0)
     assert all(told["directions"][name] >= 20 for name in DIRECTIONS)
     assert run("trace", "check", "run.db", "--json")["sound"]
