@@ -44,8 +44,9 @@ class Request:
     """What one chat request says.
 
     `task` is one of TASKS, the name of another direction whose reply evolves questions, or "" for any other chat.
-    `parts` is the prompt in its order: texts as str, images as the bytes of their data URI; `uuids` are the names that the images go by, None where a request gives none. `facts` and
-    the row lists hold the JSON of the blocks, empty where a block is absent. `schema` is what the reply shall fit.
+    `parts` is the prompt in its order: texts as str, images as the bytes of their data URI; `uuids` are the names that
+    the images go by, None where a request gives none. `facts` and the row lists hold the JSON of the blocks, empty
+    where a block is absent. `schema` is what the reply shall fit.
     """
 
     task: str
