@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from .log import Floats, Log
 
-_MOST_STEPS: Final = 100
+_MOST_STEPS: Final = 60
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from .regression import folds
 
 LEAST_SAMPLES: Final = 100
 _LEAST_SHARE: Final = 0.01
-_BELOW: Final = 1.645
-"""Standard errors between a value and the lower confidence bound that is maximised (one-sided 95%)."""
+_BELOW: Final = 1.0
+"""Standard errors between a value and the lower confidence bound that is maximised (one-sided 84%): policies that are
+sure of themselves have wide intervals, and a lower bound would prefer those that are hardly better than the log's."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def expected(log: Log, trials: Sequence[Floats], drawn: Floats) -> Estimate:
 def _images(log: Log, trials: Sequence[Floats]) -> tuple[Floats, Floats]:
     """The sums of the `trials`' terms by image (m, images), and the images' numbers of samples."""
     counts = np.bincount(log.clusters).astype(float)
-    return np.array([np.bincount(log.clusters, weights=terms) for terms in trials]), counts
+    return np.stack([np.bincount(log.clusters, weights=terms).astype(float) for terms in trials]), counts
 
 
 def _once(log: Log) -> Floats:
@@ -123,8 +124,8 @@ def _lower(sums: Floats, counts: Floats, drawn: Floats) -> Floats:
 def policy_file(tuned: Tuned, source: str) -> str:
     """`tuned` as a policy file (TOML) that a person can read and change."""
     lines = [
-        f"# {tuned.family}: the best of {tuned.trials} trials on {tuned.samples - tuned.held_out} samples of {source}.",
-        f"# Mean summed reward {tuned.value} on {tuned.held_out} others, on which the log earned {tuned.logged:.4f}.",
+        f"# {tuned.family}: the best of {tuned.trials} trials on {tuned.samples} samples of {source}.",
+        f"# Mean summed reward {tuned.value} (95%); the log earned {tuned.logged:.4f}.",
         *_table(tuned.spec, ()),
     ]
     return "\n".join(lines) + "\n"
