@@ -98,7 +98,9 @@ def test_policies_over_four_directions_are_evaluated(run: Run) -> None:
 def test_a_fork_takes_the_direction_and_an_ablation_leaves_it_out(run: Run) -> None:
     query = "SELECT sample FROM decisions WHERE direction != 'comparison' AND round = 1 ORDER BY sample LIMIT 1"
     ((sample,),) = run("trace", "sql", "run.db", query, "--json")["rows"]
-    forked = run("trace", "fork", "run.db", sample, "--round", "1", "--direction", "comparison", "--json")
+    forked = run(
+        "trace", "fork", "run.db", sample, "--round", "1", "--direction", "comparison", "--images", "drawn", "--json"
+    )
     decided = "SELECT direction FROM decisions JOIN runs ON runs.id = run WHERE parent IS NOT NULL AND round = 1"
     assert run("trace", "sql", "run.db", decided, "--json")["rows"] == [["comparison"]], forked
     words = ("evolve", "drawn/seeds.json", "--store", "less.db", "--out", "less.jsonl", "--limit", "6", "--json")

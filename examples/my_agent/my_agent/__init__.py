@@ -11,4 +11,4 @@ class Comparison(Agent):
 
     name: ClassVar[str] = "comparison"
     prompt: ClassVar[str] = "comparison"
-    prompt_file: ClassVar[Path] = Path(__file__).with_name("comparison.md")
+    prompt_file: ClassVar[Path | None] = Path(__file__).with_name("comparison.md")
