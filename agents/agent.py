@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ..endpoints.client import Ask, CallKey, ImagePart, Message, Model, TextPart
@@ -88,11 +89,14 @@ def question_row(qa: QA) -> dict[str, Any]:
 class Agent:
     """An agent that evolves a sample's questions in one direction, named `name`.
 
-    A new direction is a subclass with its own `name` and `prompt` (a text of the prompt library).
+    A new direction is a subclass with its own `name` and `prompt` (a text of the prompt library). The
+    documentation of the class is what a model that chooses among directions is told. `prompt_file` is where the text
+    is, for an agent that brings its own: a Jinja2 template that uses `{{ work }}` and, if it likes, `{{ forms }}`.
     """
 
     name: ClassVar[str]
     prompt: ClassVar[str]
+    prompt_file: ClassVar[Path | None] = None
 
     def __init__(self, model: Model, prompter: Prompter) -> None:
         self._model = model

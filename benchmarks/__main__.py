@@ -15,6 +15,7 @@ from . import judging as judging_scenario
 from . import lanes as lane_scenario
 from . import memory as memory_scenario
 from . import mix as mixing
+from . import online as learning
 from . import parts as part_scenario
 from . import routing as routes
 from . import seeds as seed_scenario
@@ -22,6 +23,7 @@ from . import size as size_scenario
 from . import soak as soaking
 from . import startup as start_scenario
 from . import suite, viewing
+from . import tuning as tuning_scenario
 from .kills import Plan, kills, shown
 from .resume import resume
 from .throughput import Workload, table, throughput
@@ -36,6 +38,8 @@ _TRIAL = judging_scenario.Trial()
 _FUZZ = fuzzing.Fuzz()
 _ESTIMATORS = estimating.Plan()
 _ROUTING = routes.Plan()
+_TUNING = tuning_scenario.Plan()
+_ONLINE = learning.Plan()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
 _ENGINES = engine_scenario.Plan()
 _PARTS = part_scenario.Plan()
@@ -262,6 +266,29 @@ def _routing(as_json: bool, **options: int) -> None:
     """A policy tuned on a uniform run of drawn samples, then run on fresh ones, with the embedded model."""
     found = routes.routing(routes.Plan(**options))
     click.echo(orjson.dumps(found).decode() if as_json else routes.shown(found))
+
+
+@benchmarks.command("tuning")
+@click.option("--seeds", default=_TUNING.seeds, show_default=True, type=click.IntRange(1))
+@click.option("--samples", default=_TUNING.samples, show_default=True, type=click.IntRange(100))
+@click.option("--trials", default=_TUNING.trials, show_default=True, type=click.IntRange(1))
+@click.option("--family", default=_TUNING.family, show_default=True)
+@_AS_JSON
+def _tuning(as_json: bool, **options: Any) -> None:
+    """What tuned policies recover of the best one's lead in simulated processes, and whether their intervals hold."""
+    found = tuning_scenario.tuning(tuning_scenario.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else tuning_scenario.shown(found))
+
+
+@benchmarks.command("online")
+@click.option("--policy", default=_ONLINE.policy, show_default=True)
+@click.option("--seeds", default=_ONLINE.seeds, show_default=True, type=click.IntRange(2))
+@click.option("--samples", default=_ONLINE.samples, show_default=True, type=click.IntRange(1))
+@_AS_JSON
+def _online(as_json: bool, **options: Any) -> None:
+    """What a learning policy earns beside uniform while it learns, in simulated processes."""
+    found = learning.online(learning.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else learning.shown(found))
 
 
 benchmarks(prog_name="python -m benchmarks")

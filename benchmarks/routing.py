@@ -46,8 +46,7 @@ def routing(plan: Plan) -> dict[str, Any]:
             asyncio.run(_run(store, fresh, folder / "fresh", url, spec, plan.seed))
             rewards[policy] = recorded(store).log.signals["reward"].sum(axis=1)
         return _figures(rewards) | {
-            "estimated": tuned.value,
-            "estimated_lower": tuned.lower,
+            "estimated": (tuned.value.value, tuned.value.low, tuned.value.high),
             "logged": tuned.logged,
             "settings": dict(tuned.settings),
             "policy": (folder / "tuned.toml").read_text(encoding="utf-8"),
@@ -78,5 +77,6 @@ def shown(found: dict[str, Any]) -> str:
     lines = [f"{name:8} {value:.4f}  [{low:.4f}, {high:.4f}]" for name, (value, low, high) in found["values"].items()]
     lines.append(f"tuned over uniform {found['over_uniform']:+.1%}, over the paper's shares {found['over_paper']:+.1%}")
     lines.append(f"its lower end less the others' upper ends: {found['intervals_apart_by']:+.4f}")
-    lines.append(f"estimated from the log: {found['estimated']:.4f}, lower bound {found['estimated_lower']:.4f}")
+    value, low, high = found["estimated"]
+    lines.append(f"estimated from the log: {value:.4f}  [{low:.4f}, {high:.4f}]")
     return "\n".join(lines)

@@ -56,6 +56,10 @@ _PATH = click.Path(path_type=Path)
     help="Turn down what is answered without the image in one of K tries.",
 )  # fmt: skip
 @click.option("--survivors", is_flag=True, help="What was turned down leaves its sample, if anything was accepted.")
+@click.option(
+    "--token-price", default=0.0, show_default=True, type=click.FloatRange(0), metavar="X",
+    help="What 1,000 tokens take from a round's reward, for policies that learn or are tuned.",
+)  # fmt: skip
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100), help="Most rounds a sample gets.")
 @click.option("--target", default=8.0, show_default=True, type=click.FloatRange(1, 10), help="Complexity to reach.")
 @click.option("--patience", default=3, show_default=True, type=click.IntRange(0), help="Fruitless rounds; 0: no limit.")

@@ -10,7 +10,7 @@ import orjson
 from ..errors import EvolgraphError
 
 if TYPE_CHECKING:
-    from ..graph.tuning.evaluation import Estimate, Evaluation
+    from ..graph.tuning.evaluation import Evaluation
     from ..graph.tuning.recorded import Recorded
 
 _STORE = click.argument("store", type=click.Path(path_type=Path))
@@ -52,17 +52,17 @@ def evaluate(store: Path, specs: tuple[str, ...], as_json: bool) -> None:
     click.echo(f"{evaluation.samples} samples of {evaluation.images} images, routed by {', '.join(evaluation.logging)}")
     for warning in evaluation.warnings:
         click.echo(f"warning: {warning}")
-    click.echo(f"logged: mean summed reward {_shown(evaluation.logged)}")
+    click.echo(f"logged: mean summed reward {evaluation.logged}")
     for one in evaluation.policies:
         click.echo(f"\n{one.policy}: {one.verdict}{': ' + one.reason if one.reason else ''}")
         click.echo(f"  {one.ess:.0f} effective images, overlap {one.overlap:.2f}, {one.clipped:.1%} of weights clipped")
         for name, found in one.estimates.items():
-            click.echo(f"  {name:10} {_shown(found)}")
+            click.echo(f"  {name:10} {found}")
         if one.difference:
-            click.echo(f"  over the log {_shown(one.difference)}")
-            click.echo(f"  one step, over the logged states: {_shown(one.one_step['dr'])}")
+            click.echo(f"  over the log {one.difference}")
+            click.echo(f"  one step, over the logged states: {one.one_step['dr']}")
         for name, metric in one.metrics.items():
-            click.echo(f"  {name:15} {_shown(metric) if metric else 'unknown'}")
+            click.echo(f"  {name:15} {metric if metric else 'unknown'}")
 
 
 @policy.command()
@@ -93,7 +93,7 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
         del told["spec"]
         click.echo(orjson.dumps(told | {"output": str(output)}).decode())
         return
-    click.echo(f"{output}: mean summed reward {tuned.value:.4f}, lower bound {tuned.lower:.4f} (the best of {trials})")
+    click.echo(f"{output}: mean summed reward {tuned.value} (the best of {trials} trials)")
     click.echo(f"the log earned {tuned.logged:.4f}")
 
 
@@ -138,7 +138,3 @@ def _need_tuning() -> None:
     except ImportError as error:
         remedy = "install evolgraph[tuning]"
         raise EvolgraphError(f"{error.name} is not installed", where="policy", remedy=remedy) from error
-
-
-def _shown(found: "Estimate") -> str:
-    return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"

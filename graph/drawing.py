@@ -7,9 +7,8 @@ from typing import Final, TypeVar
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import BaseModel
 
-from ..agents.registry import directions
+from ..agents.registry import directions, prompt_library
 from ..endpoints.client import Answer, Ask
-from ..prompts.library import Library
 from .assembly import assembled
 from .policies.uniform import Uniform
 from .settings import Settings
@@ -37,7 +36,7 @@ def _names() -> list[str]:
 
 def mermaid() -> str:
     """The compiled graph with all installed directions, as Mermaid."""
-    return assembled(_Unasked(), Library(), Uniform(), Settings()).get_graph().draw_mermaid()
+    return assembled(_Unasked(), prompt_library(), Uniform(), Settings()).get_graph().draw_mermaid()
 
 
 def png() -> bytes:

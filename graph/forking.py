@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from ..agents.registry import directions
+from ..agents.registry import directions, prompt_library
 from ..endpoints.client import Client, Model
 from ..endpoints.endpoint import Endpoint
 from ..prompts.library import Library
@@ -127,7 +127,7 @@ async def _run(
     parts: tuple[Settings, Policy, ImageRoot, tuple[Endpoint, ...]],
 ) -> Forked:
     settings, policy, root, served = parts
-    run, library, agents = uuid.uuid4().hex[:12], Library(turn.prompts), directions()
+    run, library, agents = uuid.uuid4().hex[:12], prompt_library(turn.prompts), directions()
     identity = fingerprint(settings, library, policy, served, list(agents))
     forked = {"sample": turn.sample, "round": turn.round, "direction": turn.direction}
     row = {"id": run, "created_ns": time.time_ns(), "fingerprint": identity | {"fork": forked}, "seed": parent.seed}

@@ -178,8 +178,11 @@ class Loop:
             spans.append(span(state["round"], "screen", "screen", started, **counts, unknown=screened.unknown_labels))
             judged, used = await self._judged(state, screened, decision.direction, spans)
             rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
-        survivors = self.settings.survivors
-        update = close_round({**state, "tokens": tokens}, screened, rulings, decision.direction, survivors=survivors)
+        settings = self.settings
+        update = close_round(
+            {**state, "tokens": tokens}, screened, rulings, decision.direction,
+            survivors=settings.survivors, token_price=settings.token_price,
+        )  # fmt: skip
         if self.settings.judge == "text" and not state["seeds"]:
             update["seeds"] = seed_texts(state)
         reward = update["reward"]["reward"]

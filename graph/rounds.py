@@ -119,11 +119,12 @@ def unjudged(screened: Screened, code: str, detail: str, *, keep: bool) -> list[
 
 
 def close_round(
-    state: State, screened: Screened, rulings: Sequence[Ruling], direction: str, *, survivors: bool = False
+    state: State, screened: Screened, rulings: Sequence[Ruling], direction: str, *, survivors: bool, token_price: float
 ) -> Update:
     """The state changes that `rulings` on a round bring to heads, lineage, reward and feedback.
 
-    With `survivors` questions that were turned down leave the sample, unless all of them were.
+    With `survivors` questions that were turned down leave the sample, unless all of them were. `token_price` is what
+    1,000 tokens take from the reward.
     """
     by_id = {ruling.qa: ruling for ruling in rulings}
     number, first = state["round"], dict(state["first_scores"])
@@ -150,7 +151,9 @@ def close_round(
         "proposed": [*state["proposed"], *_confirmed(screened, passed, proposed_of(state))],
         "reward": {
             "round": number,
-            "reward": None if failures and failures[0].code in PASSING else reward(gains, len(heads)),
+            "reward": None
+            if failures and failures[0].code in PASSING
+            else reward(gains, len(heads), state["tokens"], token_price),
             "tokens": state["tokens"],
             "rewarded_ns": time.time_ns(),
         },

@@ -55,9 +55,14 @@ def ending(state: State, *, rounds: int, target: float, patience: int) -> tuple[
     return "stalled", f"nothing accepted in {state['idle']} rounds"
 
 
-def reward(gains: Sequence[int], questions: int) -> float:
-    """The reward of a round: the mean over the sample's questions of accepted * (score_after - score_before) / 9."""
-    return sum(gains) / 9 / questions if questions else 0.0
+def reward(gains: Sequence[int], questions: int, tokens: int | None, price: float) -> float | None:
+    """The reward of a round: the mean over the sample's questions of accepted * (score_after - score_before) / 9.
+
+    Less `price` for every 1,000 of its `tokens`; None where tokens have a price and nobody knows how many they were.
+    """
+    if price and tokens is None:
+        return None
+    return (sum(gains) / 9 / questions if questions else 0.0) - price * (tokens or 0) / 1000
 
 
 def span(round_number: int, name: str, kind: str, started_ns: int, **attributes: Any) -> dict[str, Any]:

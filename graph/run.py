@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
-from ..agents.registry import directions
+from ..agents.registry import directions, prompt_library
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.gate import Budget, Gate, Stopped
 from ..errors import EvolgraphError
-from ..prompts.library import Library
 from ..samples.embedded import kept_images
 from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
@@ -207,7 +206,7 @@ class Evolution:
     async def _open(self) -> None:
         self._started, self._cpu = time.monotonic(), time.process_time()
         settings = self.settings
-        agents, library = directions(), Library(settings.prompts)
+        agents, library = directions(), prompt_library(settings.prompts)
         self.policy = policy = load_policy(settings.policy)
         check_ablations(settings.ablate, list(agents))
         await self._feed.begin()

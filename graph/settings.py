@@ -55,6 +55,8 @@ class Settings(BaseModel):
     """How often an accepted question is answered without its image; one that can be is turned down. 0: never."""
     survivors: bool = False
     """Whether a question that was turned down leaves the sample when another of its round was accepted."""
+    token_price: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """What 1,000 tokens take from a round's reward, which lies between 0 and 1 and is mostly below 0.3."""
     prompts: Path | None = None
     """A folder whose Markdown files replace the prompt texts of the same name."""
     concurrency: int = Field(default=128, ge=1)
@@ -83,4 +85,5 @@ class Settings(BaseModel):
             "judge": self.judge,
             "survivors": self.survivors,
             "blind": self.blind,
+            "token_price": self.token_price,
         }

@@ -10,9 +10,9 @@ from typing import TypeVar
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel
 
+from ..agents.registry import prompt_library
 from ..endpoints.client import Answer, Ask, Client, Model
 from ..endpoints.endpoint import Endpoint
-from ..prompts.library import Library
 from ..samples.images import ImageRoot
 from .assembly import assembled
 from .models import gathered
@@ -56,7 +56,7 @@ async def model() -> AsyncIterator[_Late]:
 
 def default_graph(model: Model) -> CompiledStateGraph[State, None, State, State]:
     """The graph with its default parts around `model`."""
-    return assembled(model, Library(), Uniform(), Settings())
+    return assembled(model, prompt_library(), Uniform(), Settings())
 
 
 def _configured() -> tuple[Endpoint, ...]:

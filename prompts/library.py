@@ -1,9 +1,10 @@
 """The prompt texts: Markdown files beside this one, single files of which a user's folder may replace."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -39,13 +40,18 @@ def _one_line(row: Any) -> str:
 class Library:
     """The prompt texts by name, from `overlay` where it holds the file and from the package otherwise.
 
-    A text is a Jinja2 template; values are inserted as they are and never rendered again.
+    A text is a Jinja2 template; values are inserted as they are and never rendered again. `others` are texts by name
+    that are not of this package.
 
-    Raises PromptError when `overlay` is not a folder or holds a Markdown file that no prompt is called.
+    Raises PromptError when `overlay` is not a folder or holds a Markdown file that no prompt is called, and when one of
+    `others` has the name of a text of this package.
     """
 
-    def __init__(self, overlay: Path | None = None) -> None:
+    def __init__(self, overlay: Path | None = None, others: Mapping[str, Path] = MappingProxyType({})) -> None:
         self._files = {path.stem: path for path in sorted(HERE.glob("*.md"))}
+        if doubled := sorted(set(others) & set(self._files)):
+            raise PromptError(f"there is a prompt called {doubled[0]} already", where=str(others[doubled[0]]))
+        self._files |= others
         if overlay is not None:
             self._files |= self._overlaid(overlay)
         self._environment = Environment(  # noqa: S701  the texts are Markdown for a model, not HTML

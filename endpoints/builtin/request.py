@@ -43,9 +43,10 @@ class BadRequest(EvolgraphError):
 class Request:
     """What one chat request says.
 
-    `task` is one of TASKS, or "" for any other chat. `parts` is the prompt in its order: texts as str, images as the
-    bytes of their data URI; `uuids` are the names that the images go by, None where a request gives none. `facts` and
-    the row lists hold the JSON of the blocks, empty where a block is absent. `schema` is what the reply shall fit.
+    `task` is one of TASKS, the name of another direction whose reply evolves questions, or "" for any other chat.
+    `parts` is the prompt in its order: texts as str, images as the bytes of their data URI; `uuids` are the names that
+    the images go by, None where a request gives none. `facts` and the row lists hold the JSON of the blocks, empty
+    where a block is absent. `schema` is what the reply shall fit.
     """
 
     task: str
@@ -184,6 +185,8 @@ def _task(body: Row) -> str:
     match body.get("response_format"):
         case {"type": "json_schema", "json_schema": {"name": str(name)}} if (task := name.partition("-")[0]) in TASKS:
             return task
+        case {"type": "json_schema", "json_schema": {"name": str(name), "schema": {"properties": {"evolved": _}}}}:
+            return name
     return ""
 
 

@@ -32,8 +32,13 @@ def write(  # noqa: PLR0917  the parts of a request, in its order
     """
     del proposed
     bench = Bench(scene, questions, rejected, random.Random(seed))
-    choose = _DIRECTIONS[direction]
+    choose = _DIRECTIONS.get(direction, _another)
     return [_evolved(bench, choose, row) for row in questions]
+
+
+def _another(bench: Bench, parent: Parent) -> Draft | None:
+    """For a direction of somebody's own, whose task it cannot read: something new and no easier."""
+    return reasoning(bench, parent) or interaction(bench, parent)
 
 
 def _evolved(bench: Bench, choose: Callable[[Bench, Parent], Draft | None], row: Row) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Policy(Protocol):
         ...
 
     def learn(self, decision: Decision, reward: float) -> None:
-        """Takes note of the reward (in [-1, 1]) that a decision earned."""
+        """Takes note of the reward (at most 1) that a decision earned."""
         ...
 
 

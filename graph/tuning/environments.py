@@ -9,6 +9,7 @@ decision, so its maximum inside is its minimum.)
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..features import FEATURE_SET
 from ..policies.encoding import encode
-from ..policies.policy import Context, Policy
+from ..policies.policy import Context, Decision, Policy
 from .log import Floats, Log
 from .recorded import Recorded
 
@@ -141,6 +142,23 @@ class Environment:
         contexts = [[self.contexts[state] for state in row if state >= 0] for row in states]
         return Recorded(self.name, log, contexts, 0, {"uniform 1": int(log.taken.sum())})
 
+    async def online(self, policy: Policy, samples: int, rng: np.random.Generator) -> Floats:
+        """The summed rewards of `samples` samples, one after the other, that `policy` routes and learns from."""
+        earned = np.zeros(samples)
+        for sample, state in enumerate(self._starts(samples, rng)):
+            ends = False
+            while not ends:
+                context = self.contexts[state]
+                vector = await policy.propose(context)
+                at = np.array([state])
+                action = _drawn(np.array([[vector[name] for name in DIRECTIONS]]), rng)
+                gain = _drawn(self._odds[at, action], rng)
+                decision = _decision(context, vector, DIRECTIONS[action[0]], policy)
+                policy.learn(decision, gain[0] / 9)
+                earned[sample] += gain[0] / 9
+                (state,), (ends,) = self._step(at, action, gain)
+        return earned
+
     def policy_table(self, policy: Policy) -> Floats:
         """What `policy` proposes in every situation."""
         return asyncio.run(self._proposed(policy))
@@ -222,6 +240,23 @@ def _odds(accepted: float, further: float) -> list[float]:
         accepted * 2 * further * (1 - further),
         accepted * further**2,
     ]
+
+
+def _decision(context: Context, vector: Mapping[str, float], direction: str, policy: Policy) -> Decision:
+    return Decision(
+        sample=context.sample,
+        round=context.round,
+        direction=direction,
+        propensity=vector[direction],
+        probabilities=dict(vector),
+        eligible=list(context.eligible),
+        features=dict(context.features),
+        feature_set=context.feature_set,
+        uniform=0.0,
+        policy=policy.name,
+        policy_version=policy.version,
+        decided_ns=0,
+    )
 
 
 def _began(now: Situation) -> Situation:

@@ -15,7 +15,7 @@ from .recorded import Recorded
 LEAST_ESS: Final = 50.0
 """Fewer effective images than this, and no verdict is given."""
 _UNSUPPORTED: Final = 0.001
-_RESAMPLES: Final = 1000
+RESAMPLES: Final = 1000
 ONE_STEP: Final = ("dr", "snis", "is", "dm")
 
 
@@ -26,6 +26,9 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class _Judge:
         self._record = record
         self._log = record.log
         self._alone = record.log.rounds_alone()
-        self._drawn = resampled(record.log.clusters, _RESAMPLES, np.random.default_rng(seed))
+        self._drawn = resampled(record.log.clusters, RESAMPLES, np.random.default_rng(seed))
 
     def estimate(self, terms: Terms, log: Log | None = None) -> Estimate:
         values = terms.values(self._drawn, (log or self._log).clusters)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..policies.best import best_probabilities
 from ..policies.encoding import encode
 from ..policies.linear_thompson import LinearThompson
+from .ascent import Slope
 from .log import Floats, Ints, Log
 from .recorded import Recorded
 from .regression import best_values, standardised
@@ -50,9 +51,9 @@ class FixedShares:
 
 
 class WeightedFeatures:
-    """Softmax policies whose weights are what directions bring more than others, as fitted to the seen samples.
+    """Softmax policies whose weights the seen samples' estimate of the policy's value is highest for.
 
-    Optuna chooses how sharply they follow it, how much later rounds count, the regression's penalty and the floor.
+    Optuna chooses what large weights cost and the floor.
     """
 
     name = "softmax"
@@ -64,29 +65,27 @@ class WeightedFeatures:
         self._means, self._scales = flat.mean(axis=0), flat.std(axis=0)
 
     def settings(self, trial: "Trial") -> dict[str, float]:
-        """The trial's sharpness, foresight, penalty and floor."""
+        """The trial's penalty and floor."""
         return {
-            "sharpness": trial.suggest_float("sharpness", 1.0, 300.0, log=True),
-            "foresight": trial.suggest_float("foresight", 0.0, 1.0),
-            "penalty": trial.suggest_float("penalty", 1.0, 300.0, log=True),
+            "penalty": trial.suggest_float("penalty", 1e-5, 1.0, log=True),
             "floor": trial.suggest_float("floor", 0.01, 0.1),
         }
 
     def start(self) -> dict[str, float]:
         """As good as equal shares."""
-        return {"sharpness": 1.0, "foresight": 1.0, "penalty": 300.0, "floor": 0.1}
+        return {"penalty": 1.0, "floor": 0.1}
 
     def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
         """The policy whose weights come from the samples that were `seen`."""
-        log = self._log
-        values = best_values(log, seen, self._features, settings["foresight"], settings["penalty"])
-        rows = log.taken & seen[:, None]
-        advantages = values[rows] - values[rows].mean(axis=1, keepdims=True)
-        slopes, constants = _distilled(self._features[rows], advantages)
+        log, taken = self._log.only(seen), self._log.taken[seen][..., None]
+        features = np.concatenate([self._features[seen], np.ones(taken.shape)], axis=-1) * taken
+        values = best_values(log, features[..., :-1])
+        slope = Slope(log, features, values, settings["floor"])
+        weights = slope.climbed(settings["penalty"])
         with np.errstate(divide="ignore", invalid="ignore"):
-            raw = np.where(self._scales > 0, slopes / self._scales, 0.0) * settings["sharpness"]
-        bias = constants * settings["sharpness"] - raw @ self._means
-        weights = {
+            raw = np.where(self._scales > 0, weights[:, :-1] / self._scales, 0.0)
+        bias = weights[:, -1] - raw @ self._means
+        table = {
             direction: {
                 name: round(float(weight), 3)
                 for name, weight in zip(("bias", *log.feature_names), (bias[k], *raw[k]), strict=True)
@@ -94,7 +93,7 @@ class WeightedFeatures:
             }
             for k, direction in enumerate(log.directions)
         }
-        return {"policy": self.name, "floor": round(settings["floor"], 3), "weights": weights}
+        return {"policy": self.name, "floor": round(settings["floor"], 3), "weights": table}
 
     def targets(self, spec: Spec, rows: Ints) -> Floats:
         """What the policy proposes for the samples in `rows`: (m, T, K)."""
@@ -104,14 +103,6 @@ class WeightedFeatures:
         scores = log.features[rows] @ weights[:, 1:].T + weights[:, 0]
         shares = np.exp(scores - scores.max(axis=-1, keepdims=True)) * (log.logged[rows] > 0)
         return _floored(shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300), log, rows, spec["floor"])
-
-
-def _distilled(features: Floats, advantages: Floats) -> tuple[Floats, Floats]:
-    """One linear score a direction for all rounds, (K, d) and (K), from `advantages` (rows, K) fitted by round."""
-    design = np.hstack([features, np.ones((len(features), 1))])
-    ridge = design.T @ design + np.eye(design.shape[1])
-    solved: Floats = np.linalg.solve(ridge, design.T @ advantages).T.astype(np.float64)
-    return solved[:, :-1], solved[:, -1]
 
 
 class LearnersState:

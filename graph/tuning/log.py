@@ -63,6 +63,17 @@ class Log:
         places = np.broadcast_to(np.maximum(self.actions, 0)[..., None], (*probabilities.shape[:-1], 1))
         return np.where(self.taken, np.take_along_axis(probabilities, places, axis=-1)[..., 0], 1.0)
 
+    def only(self, rows: NDArray[np.bool_]) -> "Log":
+        """The samples of `rows` (n) alone, their images numbered anew."""
+        return replace(
+            self,
+            clusters=np.unique(self.clusters[rows], return_inverse=True)[1],
+            actions=self.actions[rows],
+            logged=self.logged[rows],
+            signals={name: values[rows] for name, values in self.signals.items()},
+            features=self.features[rows],
+        )
+
     def rounds_alone(self) -> "Log":
         """Every logged round as a sample of its own: for one-step estimates, which are over the logged states."""
         rows = np.nonzero(self.taken)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -57,11 +56,9 @@ def action_values(log: Log, targets: Floats, signal: Floats, fold: Ints, feature
     return values
 
 
-def _fitted(
-    actions: Ints, features: Floats, outcomes: Floats, directions: int, penalty: float = _PENALTY
-) -> Callable[[Floats], Floats]:
+def _fitted(actions: Ints, features: Floats, outcomes: Floats, directions: int) -> Callable[[Floats], Floats]:
     """A model of `outcomes` (p, rows): from features (m, d) to what each direction brings (p, m, K)."""
-    model = Ridge(alpha=penalty, fit_intercept=True, solver="cholesky")
+    model = Ridge(alpha=_PENALTY, fit_intercept=True, solver="cholesky")
     model.fit(_design(features, np.eye(directions)[actions]), outcomes.T)
     # Linear in the design: one product for all directions instead of a prediction for each.
     d, k = features.shape[1], directions
@@ -82,20 +79,19 @@ def _design(features: Floats, chosen: Floats) -> Floats:
     return np.hstack([features, chosen, own])
 
 
-def best_values(log: Log, seen: NDArray[np.bool_], features: Floats, foresight: float, penalty: float) -> Floats:
-    """What each direction brings when the best follows (n, T, K): fitted Q iteration on the `seen` samples.
+def best_values(log: Log, features: Floats) -> Floats:
+    """What each direction brings when the best follows (n, T, K): fitted Q iteration, not cross-fitted.
 
-    Later rounds count `foresight` times (0: only a round's own reward).
+    `features` are the standardised ones.
     """
     reward, directions = log.signals["reward"], len(log.directions)
     values, later = np.zeros(log.logged.shape), np.zeros(log.samples)
     for number in range(log.actions.shape[1] - 1, -1, -1):
         taken = log.taken[:, number]
-        train = seen & taken
-        if not train.any():
+        if not taken.any():
             continue
-        outcomes = (reward[train, number] + foresight * later[train])[None]
-        predict = _fitted(log.actions[train, number], features[train, number], outcomes, directions, penalty)
+        outcomes = (reward[taken, number] + later[taken])[None]
+        predict = _fitted(log.actions[taken, number], features[taken, number], outcomes, directions)
         values[taken, number] = predict(features[taken, number])[0]
         later = np.where(taken, np.where(log.logged[:, number] > 0, values[:, number], -np.inf).max(axis=1), 0.0)
     return values

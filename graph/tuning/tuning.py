@@ -1,53 +1,57 @@
-"""Better policies from a recorded run: searched by Optuna, valued on samples that they were not made from."""
+"""Better policies from a recorded run: searched by Optuna, valued on images that neither made nor chose them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import optuna
 
-from .estimators import Estimation, on_policy
+from .estimators import Estimation, interval, on_policy, resampled
+from .evaluation import RESAMPLES, Estimate
 from .families import FAMILIES, Spec
-from .log import Floats, Ints, Log, LogError, check
+from .log import Floats, Log, LogError, check
 from .recorded import Recorded
 from .regression import folds
 
 LEAST_SAMPLES: Final = 100
 _LEAST_SHARE: Final = 0.01
-_BELOW: Final = 1.645
-"""Standard errors between a value and the lower confidence bound that is maximised (one-sided 95%)."""
+_BELOW: Final = 1.0
+"""Standard errors between a value and the lower confidence bound that is maximised (one-sided 84%): policies that are
+sure of themselves have wide intervals, and a lower bound would prefer those that are hardly better than the log's."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best policy of a family. Values are doubly robust, of samples that its parts were not made from.
+    """The best policy of a family. `value` is what can be expected of it, with a 95% interval.
 
-    As the best of many trials, `value` is a little too high; `lower` is what was maximised.
+    `objective` is the lower confidence bound that was maximised: as the best of many trials it promises too much, which
+    `value` makes up for. `logged` is what the logging policy earned.
     """
 
     spec: Spec
     family: str
     trials: int
     settings: Mapping[str, float]
-    value: float
-    lower: float
+    objective: float
+    value: Estimate
     logged: float
-    """What the logging policy earned."""
     samples: int
 
 
 def tune(record: Recorded, family: str, trials: int, seed: int = 0) -> Tuned:
     """The policy of `family` (one of FAMILIES) with the highest lower confidence bound in `trials` trials.
 
-    Raises LogError when the log cannot tell.
+    Trials are valued by folds of the images, each by a policy that was made from the others. Raises LogError when the
+    log cannot tell.
     """
     log = record.log
     check(log)
     _check_support(log)
     fold = folds(log.clusters, seed=seed)
     known = FAMILIES[family](record, fold)
+    found: list[Floats] = []
 
     def objective(trial: optuna.Trial) -> float:
         settings = known.settings(trial)
@@ -55,20 +59,18 @@ def tune(record: Recorded, family: str, trials: int, seed: int = 0) -> Tuned:
         for one in np.unique(fold):
             rows = np.nonzero(fold == one)[0]
             targets[rows] = known.targets(known.spec(settings, fold != one), rows)
-        value, error = _valued(log, targets, fold)
         trial.set_user_attr("settings", settings)
-        trial.set_user_attr("value", value)
-        return value - _BELOW * error
+        found.append(Estimation(log, targets[None], fold).terms("dr", 0).over[:, 0])
+        return float(_lower(*_images(log, found[-1:]), _once(log)).item())
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial(known.start())
     study.optimize(objective, n_trials=trials)
-    best = study.best_trial
-    value, lower = best.user_attrs["value"], float(study.best_value)
-    settings = best.user_attrs["settings"]
+    settings = study.best_trial.user_attrs["settings"]
     spec = known.spec(settings, np.ones(log.samples, dtype=bool))
-    return Tuned(spec, family, trials, settings, value, lower, on_policy(log).value(), log.samples)
+    value = expected(log, found, resampled(log.clusters, RESAMPLES, np.random.default_rng(seed)))
+    return Tuned(spec, family, trials, settings, float(study.best_value), value, on_policy(log).value(), log.samples)
 
 
 def _check_support(log: Log) -> None:
@@ -81,19 +83,49 @@ def _check_support(log: Log) -> None:
             raise LogError(f"hardly ever tried {name}: what it would bring is not known", remedy=remedy)
 
 
-def _valued(log: Log, targets: Floats, fold: Ints) -> tuple[float, float]:
-    """The doubly robust value of `targets` (n, T, K), and its standard error; samples of one image go together."""
-    terms = Estimation(log, targets[None], fold).terms("dr", 0)
-    residuals: Floats = terms.over[:, 0] - terms.value()
-    sums = np.bincount(log.clusters, weights=residuals)
-    return terms.value(), float(np.sqrt((sums**2).sum()) / log.samples)
+def expected(log: Log, trials: Sequence[Floats], drawn: Floats) -> Estimate:
+    """What can be expected of the best of `trials`, each the doubly robust terms of the log's samples (n).
+
+    Samples that a policy was not made from still chose it, so its value on them is too high. Each bootstrap sample of
+    images (a row of `drawn`) chooses anew, and what it chose is valued on the images that it does not hold; the mean of
+    these is the value (Tsamardinos, Greasidou and Borboudakis 2018, arXiv 1708.07180). The interval is that of the
+    chosen trial, moved by as much as its value.
+    """
+    sums, counts = _images(log, trials)
+    chosen = _lower(sums, counts, drawn).argmax(axis=1)
+    unseen = (drawn == 0).astype(float)
+    values = (unseen * sums[chosen]).sum(axis=1) / np.maximum(unseen @ counts, 1)
+    best = int(_lower(sums, counts, _once(log)).argmax())
+    value = float(values.mean())
+    moved = value - float(sums[best].sum() / log.samples)
+    low, high = interval(drawn @ sums[best] / (drawn @ counts) + moved)
+    return Estimate(value, low, high)
+
+
+def _images(log: Log, trials: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """The sums of the `trials`' terms by image (m, images), and the images' numbers of samples."""
+    counts = np.bincount(log.clusters).astype(float)
+    return np.stack([np.bincount(log.clusters, weights=terms).astype(float) for terms in trials]), counts
+
+
+def _once(log: Log) -> Floats:
+    return np.ones((1, int(log.clusters.max()) + 1))
+
+
+def _lower(sums: Floats, counts: Floats, drawn: Floats) -> Floats:
+    """The lower confidence bounds of trials (b, m) on each of the image samples `drawn` (b, images)."""
+    samples = (drawn @ counts)[:, None]
+    means = drawn @ sums.T / samples
+    squares = drawn @ (sums**2).T - 2 * means * (drawn @ (sums * counts).T) + means**2 * (drawn @ counts**2)[:, None]
+    bounds: Floats = means - _BELOW * np.sqrt(np.maximum(squares, 0.0)) / samples
+    return bounds
 
 
 def policy_file(tuned: Tuned, source: str) -> str:
     """`tuned` as a policy file (TOML) that a person can read and change."""
     lines = [
         f"# {tuned.family}: the best of {tuned.trials} trials on {tuned.samples} samples of {source}.",
-        f"# Mean summed reward {tuned.value:.4f}, lower bound {tuned.lower:.4f}; the log earned {tuned.logged:.4f}.",
+        f"# Mean summed reward {tuned.value} (95%); the log earned {tuned.logged:.4f}.",
         *_table(tuned.spec, ()),
     ]
     return "\n".join(lines) + "\n"

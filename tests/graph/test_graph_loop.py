@@ -276,6 +276,18 @@ async def test_a_rounds_tokens_are_those_of_both_calls_and_unknown_when_one_is()
     assert rewards(await play(rules, rounds=1))[1]["tokens"] is None
 
 
+async def test_tokens_can_have_a_price() -> None:
+    first = rewards(await play(rounds=1))[1]
+    priced = rewards(await play(rounds=1, token_price=0.05))[1]
+    assert first["tokens"] == priced["tokens"] == 220
+    assert priced["reward"] == pytest.approx(first["reward"] - 0.05 * 220 / 1000)
+
+
+async def test_where_tokens_have_a_price_and_are_not_known_the_reward_is_missing() -> None:
+    rules = Rules(fail=lambda ask: "schema" if ask.role == "judge" else "")
+    assert rewards(await play(rules, rounds=1, token_price=0.05))[1]["reward"] is None
+
+
 async def test_an_error_in_a_plugin_fails_its_sample_alone() -> None:
     def broken(ask: Ask[Any]) -> str:
         raise ValueError("a plugin's\nmistake")
