@@ -1,8 +1,7 @@
 """What a judge is audited with: pairs whose truth is known, frozen with the package, and bait.
 
-`anchors/anchors.json` holds pairs about drawn images. They were chosen from a run of `seeds draw 40 --seed 4242` that the
-embedded model evolved with `--plant all:0.45`; each says whether it is sound, and the scores that the embedded model
-gave it alone.
+`anchors/anchors.json` holds pairs about drawn images. They were chosen from a run over `seeds draw 40 --seed 4242` that
+the embedded model evolved with `--plant all:0.45`; each says whether it is sound, and which scores it was given.
 """
 
 import hashlib

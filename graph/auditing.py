@@ -194,7 +194,7 @@ def _right(asked: Asked, known: Mapping[str, Anchor]) -> dict[str, Any]:
 
 
 def _position(asked: Asked, other: Asked) -> dict[str, Any]:
-    """What the order of a pair's questions does: how often the ruling stays, and what standing first adds to a score."""
+    """What the order of a pair's questions does: how often the ruling stays, and what standing first adds."""
     back = {case.key: rulings for case, rulings in other}
     same: list[tuple[str, float]] = []
     gain: list[tuple[str, float]] = []

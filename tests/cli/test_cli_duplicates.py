@@ -8,6 +8,7 @@ import pytest
 from ..conftest import SEEDS
 from .conftest import Run, run_in
 
+pytestmark = pytest.mark.slow
 IMAGES = ("--images", SEEDS.parent)
 
 
