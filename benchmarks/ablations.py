@@ -21,6 +21,8 @@ VARIANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "without the judge": ("--ablate", "judge"),
     "without elimination": ("--ablate", "elimination"),
     "without feedback": ("--ablate", "feedback"),
+    "duplicates allowed": ("--ablate", "duplicates"),
+    "parent always first": ("--ablate", "order"),
     "judge without the image": ("--judge", "text"),
     "with the blind check": ("--blind",),
     "survivors only": ("--survivors",),

@@ -21,7 +21,7 @@ from ..samples.sample import QA, Image, Sample, Step
 
 FROZEN: Final = Path(__file__).parent / "anchors"
 IMAGES: Final = "evolgraph-anchors"
-"""The folder of the anchors' images, by which they are told from those of a run."""
+"""The folder of the anchors' images, and what their names begin with: by it they are told from those of a run."""
 _PADDING: Final = (
     "the picture is looked at as a whole, without any hurry",
     "it is looked at from the left to the right and then from the top to the bottom",
@@ -70,7 +70,7 @@ def anchors(folder: Path) -> list[Anchor]:
     """The anchors of the package; their images are copied into `folder`."""
     (folder / IMAGES).mkdir()
     rows = orjson.loads((FROZEN / "anchors.json").read_bytes())
-    found = [_anchor(f"anchor-{number}", row) for number, row in enumerate(rows, 1)]
+    found = [_anchor(f"{IMAGES}/{number}", row) for number, row in enumerate(rows, 1)]
     for anchor in found:
         path = anchor.sample.images[0].path
         (folder / path).write_bytes((FROZEN / Path(path).name).read_bytes())
