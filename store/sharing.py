@@ -1,10 +1,7 @@
-"""Which samples show the same images, and what they ask at the end."""
+"""Which samples show the same images."""
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 _SHARING: Final = """
     SELECT shown, id FROM (
@@ -13,8 +10,6 @@ _SHARING: Final = """
             FROM samples WHERE run = ?1) s
         JOIN v_settled e ON e.run = s.run AND e.sample = s.id AND e.status <> 'failed')
     WHERE sharers > 1 ORDER BY shown, id"""
-_HEADS: Final = """
-    SELECT sample, heads FROM v_settled WHERE run = ? AND sample IN (SELECT value FROM json_each(?))"""
 
 
 def sharing(db: sqlite3.Connection, run: str) -> list[tuple[str, str]]:
@@ -23,9 +18,3 @@ def sharing(db: sqlite3.Connection, run: str) -> list[tuple[str, str]]:
     Each is what names its images, and its id.
     """
     return db.execute(_SHARING, (run,)).fetchall()
-
-
-def heads_of(db: sqlite3.Connection, run: str, samples: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The final questions of `samples`, by their ids, as {"qa", "complexity", "round"} each."""
-    rows = db.execute(_HEADS, (run, orjson.dumps(samples).decode())).fetchall()
-    return {sample: orjson.loads(heads) for sample, heads in rows}

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from ..samples.novelty import Place, duplicates
 from ..samples.sample import QA
-from ..store.sharing import heads_of, sharing
+from ..store.lineage import final_questions, lineages_of
+from ..store.sharing import sharing
 
 _SHOWN: Final = 3
 """Duplicates that are told in words."""
@@ -20,14 +21,14 @@ def duplicated(db: sqlite3.Connection, run: str) -> dict[str, Any]:
     samples = questions = near = 0
     examples: list[dict[str, Any]] = []
     for _, group in groupby(sharing(db, run), lambda one: one[0]):
-        heads = heads_of(db, run, [sample for _, sample in group])
+        names = [sample for _, sample in group]
         asked = {
-            Place(sample, head["qa"]["id"], head["round"]): QA.model_validate(head["qa"])
-            for sample, found in heads.items()
-            for head in found
+            Place(end.sample, version.qa, version.round): QA.model_validate(version.content)
+            for _, end, lineage in lineages_of(db, run, names)
+            for version in final_questions(end, lineage)
         }
         again = duplicates(asked.items())
-        samples, questions, near = samples + len(heads), questions + len(asked), near + len(again)
+        samples, questions, near = samples + len(names), questions + len(asked), near + len(again)
         for place, kept in [*again.items()][: _SHOWN - len(examples)]:
             both = {"sample": place.sample, "question": asked[place].question}
             examples.append(both | {"kept_sample": kept.sample, "kept_question": asked[kept].question})
