@@ -52,7 +52,8 @@ class Judge:
     name = "judge"
     reply: ClassVar[type[JudgeReply] | type[TextJudgeReply]] = JudgeReply
 
-    def __init__(self, model: Model, prompter: Prompter, *, seed: int = 0) -> None:
+    def __init__(self, model: Model, prompter: Prompter, *, seed: int | None = 0) -> None:
+        """`seed` draws which question of a pair stands first; None: always the parent."""
         self._model = model
         self._prompter = prompter
         self._seed = seed
@@ -72,6 +73,8 @@ class Judge:
         return {"id": pair.parent.id, "direction": pair.direction} | first | second | found
 
     def _parent_first(self, view: View, qa: str) -> bool:
+        if self._seed is None:
+            return True
         named = f"{self._seed} {view.sample.id} {view.round} {qa}"
         return hashlib.blake2b(named.encode(), digest_size=1).digest()[0] % 2 == 0
 

@@ -1,13 +1,11 @@
 """The screen: what code can refuse without asking a model. A refused pair costs no judge call."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
-from functools import lru_cache
 from typing import Final
 
+from ..samples.likeness import alike, asks_again, near_copies, words
 from ..samples.sample import QA, Box, Step
 from ..samples.vocabulary import OPEN, normalise_form, normalise_manipulation, normalise_skill
 from .arithmetic import agrees, evaluate, false_equality
@@ -17,8 +15,6 @@ BOX_TOLERANCE: Final = 0.01
 MAX_QUESTION: Final = 1200
 MAX_ANSWER: Final = 1600
 MAX_STEPS: Final = 16
-ALIKE: Final = 0.92
-"""Share of common words, in order, above which two texts are near copies."""
 _NUMBER: Final = r"\s*(\d+(?:\.\d+)?)\s*"
 _BOX: Final = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]")
 _CHOICE: Final = re.compile(r"^\s*\(?([A-H])[.):]\s*(\S.*?)\s*$", re.MULTILINE)
@@ -192,9 +188,9 @@ def copy(pair: Pair) -> Refusal | None:
     """The question is not its parent or a sibling again."""
     qa = pair.candidate.qa
     for other in (pair.parent, *pair.siblings):
-        if _words(qa.question) == _words(other.question) and qa.form == other.form:
+        if asks_again(qa, other):
             return Refusal("copy", f"asks again what {other.id} asks")
-        if _alike(qa.question, other.question) and _alike(qa.answer, other.answer):
+        if near_copies(qa, other):
             return Refusal("copy", f"a near copy of {other.id}")
     return None
 
@@ -203,25 +199,9 @@ def duplicate(pair: Pair) -> Refusal | None:
     """No earlier round of the sample asked this already."""
     question = pair.candidate.qa.question
     for asked in pair.past:
-        if _words(question) == _words(asked) or _alike(question, asked):
+        if words(question) == words(asked) or alike(question, asked):
             return Refusal("duplicate", f"an earlier round asked this already: {asked[:120]}")
     return None
-
-
-@lru_cache(maxsize=4096)
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"\w+", text.lower()))
-
-
-def _alike(one: str, other: str) -> bool:
-    """Whether the texts share over 92% of their words in order; most pairs are told apart by the words alone."""
-    first, second = _words(one), _words(other)
-    most = 2 * min(len(first), len(second))
-    if most <= ALIKE * (len(first) + len(second)):
-        return False
-    if 2 * (Counter(first) & Counter(second)).total() <= ALIKE * (len(first) + len(second)):
-        return False
-    return SequenceMatcher(None, first, second, autojunk=False).ratio() > ALIKE
 
 
 def empty(pair: Pair) -> Refusal | None:

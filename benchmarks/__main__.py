@@ -7,6 +7,7 @@ from typing import Any
 import click
 import orjson
 
+from . import ablations as ablation_scenario
 from . import caches as cache_scenario
 from . import engines as engine_scenario
 from . import estimators as estimating
@@ -35,6 +36,7 @@ _LANES = lane_scenario.Plan()
 _SEEDS = seed_scenario.Plan()
 _SOAK = soaking.Soak()
 _TRIAL = judging_scenario.Trial()
+_ABLATIONS = ablation_scenario.Plan()
 _FUZZ = fuzzing.Fuzz()
 _ESTIMATORS = estimating.Plan()
 _ROUTING = routes.Plan()
@@ -120,6 +122,22 @@ def _judging(as_json: bool, **options: Any) -> None:
     """How many planted defects are rejected, by kind, and how many sound pairs are lost."""
     found = judging_scenario.judging(judging_scenario.Trial(**options))
     click.echo(orjson.dumps(found).decode() if as_json else judging_scenario.shown(found))
+
+
+@benchmarks.command("ablations")
+@click.option("--samples", default=_ABLATIONS.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_ABLATIONS.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--plant", "plants", default=_ABLATIONS.plants, multiple=True, metavar="KIND:RATE", show_default=True)
+@click.option("--seed", default=_ABLATIONS.seed, show_default=True)
+@click.option(
+    "--variant", "variants", default=_ABLATIONS.variants, multiple=True, help="Only this one; repeatable.",
+    type=click.Choice(list(ablation_scenario.VARIANTS)),
+)  # fmt: skip
+@_AS_JSON
+def _ablations(as_json: bool, **options: Any) -> None:
+    """What each part of elimination is worth: planted defects rejected, sound pairs lost, calls, without it."""
+    found = ablation_scenario.ablations(ablation_scenario.Plan(**options))
+    click.echo(orjson.dumps(found).decode() if as_json else ablation_scenario.shown(found))
 
 
 @benchmarks.command("seeds")

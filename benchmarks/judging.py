@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from evolgraph.samples.drawn import draw
 from evolgraph.store.connections import reading
+from evolgraph.store.runs import newest_run
+from evolgraph.store.spoiled import spoiled
 
 from .processes import ROOT, embedded
 
@@ -36,13 +38,18 @@ def judging(trial: Trial) -> dict[str, Any]:
             pass
         store = folder / "run.db"
         with embedded(*[word for plant in trial.plants for word in ("--plant", plant)]) as url:
-            subprocess.run(_command(trial, folder, url, store), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-            with urllib.request.urlopen(url.removesuffix("/v1") + "/planted") as response:
-                planted = {(row["reply"], row["qa"]): row["kind"] for row in orjson.loads(response.read())["planted"]}
-        return {"scenario": "judging", **asdict(trial), **_figures(store, planted)}
+            subprocess.run(command(trial, folder, url, store), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            return {"scenario": "judging", **asdict(trial), **figures(store, planted_at(url))}
 
 
-def _command(trial: Trial, folder: Path, url: str, store: Path) -> list[str]:
+def planted_at(url: str) -> dict[tuple[str, str], str]:
+    """What the server at `url` spoiled: kinds of defects by reply and question."""
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/planted") as response:
+        return {(row["reply"], row["qa"]): row["kind"] for row in orjson.loads(response.read())["planted"]}
+
+
+def command(trial: Trial, folder: Path, url: str, store: Path) -> list[str]:
+    """The words that evolve the seeds in `folder` into `store` as `trial` says."""
     return [
         *(sys.executable, "-m", "evolgraph.cli", "evolve", str(folder / "seeds.json"), "--json", "--store", str(store)),
         *("--endpoint", url, "--model", "builtin", "--rounds", str(trial.rounds), "--target", "10"),
@@ -50,31 +57,30 @@ def _command(trial: Trial, folder: Path, url: str, store: Path) -> list[str]:
     ]
 
 
-def _figures(store: Path, planted: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def figures(store: Path, planted: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Verdicts by what was planted: the kind, or "sound"."""
     with reading(store) as db:
-        replies = {
-            (sample, number): reply
-            for sample, number, reply in db.execute(
-                "SELECT sample, round, response_id FROM calls WHERE agent <> 'judge' AND kind = 'ok'"
-            )
-        }
+        run = newest_run(db)
+        assert run
+        bad = spoiled(db, run.id, planted)
         verdicts = db.execute("SELECT sample, round, qa, accepted, stage, code, reason FROM verdicts").fetchall()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     missed: dict[str, list[str]] = defaultdict(list)
     for sample, number, qa, accepted, stage, code, reason in verdicts:
-        kind = planted.get((replies.get((sample, number), ""), qa), "sound")
+        kind = bad.get((sample, number, qa), "sound")
         counts[kind]["pairs"] += 1
         counts[kind][f"{stage}: {code}" if not accepted else "accepted"] += 1
         if bool(accepted) == (kind != "sound"):
             missed[kind].append(f"{sample} round {number} {qa}: {code}: {reason}")
-    spoiled = [kind for kind in sorted(counts) if kind != "sound"]
+    kinds = [kind for kind in sorted(counts) if kind != "sound"]
     pairs = sum(count["pairs"] for count in counts.values())
-    found = sum(counts[kind]["pairs"] - counts[kind]["accepted"] for kind in spoiled)
-    total = sum(counts[kind]["pairs"] for kind in spoiled)
+    found = sum(counts[kind]["pairs"] - counts[kind]["accepted"] for kind in kinds)
+    total = sum(counts[kind]["pairs"] for kind in kinds)
     sound = counts["sound"]
     return {
         "pairs": pairs,
+        "accepted": sum(count["accepted"] for count in counts.values()),
+        "accepted_spoiled": total - found,
         "planted": total,
         "planted_share": round(total / pairs, 4),
         "recall": round(found / total, 4) if total else None,

@@ -12,15 +12,21 @@ _STORE = click.Path(path_type=Path)
 @click.command()
 @click.argument("store_a", type=_STORE)
 @click.argument("store_b", type=_STORE)
+@click.option(
+    "--planted", multiple=True, type=_STORE, metavar="FILE",
+    help="What `serve --plant` told at /planted: of both runs, or, given twice, of A and of B.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def compare(store_a: Path, store_b: Path, as_json: bool) -> None:
+def compare(store_a: Path, store_b: Path, planted: tuple[Path, ...], as_json: bool) -> None:
     """Compare the newest runs in STORE_A and STORE_B over the samples that are settled in both.
 
     Differences are B less A, with 95% bootstrap intervals clustered by image; settings that differ are listed.
     """
     from ..viewer.comparison import comparison
 
-    found = comparison(store_a, store_b)
+    if len(planted) > 2:
+        raise click.UsageError("Give --planted once, or once for each store.")
+    found = comparison(store_a, store_b, planted)
     if as_json:
         click.echo(orjson.dumps(found).decode())
         return

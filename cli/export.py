@@ -32,6 +32,8 @@ class _Rounds(click.ParamType):
 )  # fmt: skip
 @click.option("--min-score", type=click.FloatRange(1, 10), help="Least complexity of a question.")
 @click.option("--direction", default="", help="Only questions that this direction made.")
+@click.option("--duplicates", type=click.Choice(["leave-out", "keep"]), default="leave-out", show_default=True,
+              help="What becomes of questions that another sample nearly asks about the same image.")  # fmt: skip
 @click.option("--turns", type=click.Choice(["single", "multi"]), default="multi", show_default=True,
               help="single: a row a question; multi: a row a sample.")  # fmt: skip
 @click.option(
@@ -42,7 +44,9 @@ class _Rounds(click.ParamType):
               help="Folder that the images' paths are relative to.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a file that no export wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest.")
-def export(store: Path, form: str, turns: str, images: str | None, as_json: bool, **chosen: Any) -> None:
+def export(
+    store: Path, *, form: str, turns: str, images: str | None, duplicates: str, as_json: bool, **chosen: Any
+) -> None:
     """Write the settled samples of STORE as training data, with a manifest and a dataset card beside the file.
 
     preference holds accepted against rejected versions of one parent.
@@ -50,7 +54,7 @@ def export(store: Path, form: str, turns: str, images: str | None, as_json: bool
     from ..graph.exporting import Plan
     from ..graph.exporting import export as write
 
-    plan = Plan(form, images=images or "", single=turns == "single", **chosen)
+    plan = Plan(form, images=images or "", single=turns == "single", duplicates=duplicates == "keep", **chosen)
     told = write(store, plan)
     if as_json:
         click.echo(orjson.dumps(told).decode())

@@ -6,12 +6,17 @@ from typing import Any
 import click
 import orjson
 
+from .judge_audit import audit
+
 _PATH = click.Path(path_type=Path)
 
 
 @click.group()
 def judge() -> None:
-    """Hold the judge's verdicts against those of people."""
+    """Hold the judge's verdicts against those of people, and ask it anew."""
+
+
+judge.add_command(audit)
 
 
 @judge.command()

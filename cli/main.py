@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "evolve": ("evolve:evolve", "Evolve seeds: route every sample among the agents until it is complex enough."),
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),
-    "judge": ("judge:judge", "Hold the judge's verdicts against those of people."),
+    "judge": ("judge:judge", "Hold the judge's verdicts against those of people, and ask it anew."),
     "policy": ("policy:policy", "Judge and tune routing policies on a recorded run."),
     "report": ("report:report", "Report on a run: figures, charts and examples in one HTML file."),
     "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),

@@ -11,6 +11,7 @@ from ..agents.blind import Blind
 from ..agents.curation import Curation
 from ..agents.judge import Judge, TextJudge
 from ..agents.registry import directions, screens
+from ..agents.screen import duplicate
 from ..endpoints.client import Model
 from ..prompts.library import Library
 from .learning import Recall
@@ -41,10 +42,10 @@ def assembled(
     judge = TextJudge if settings.judge == "text" else Judge
     return build_graph(
         {name: agent(model, prompter) for name, agent in agents.items()},
-        judge(model, prompter, seed=settings.seed),
+        judge(model, prompter, seed=None if "order" in settings.ablate else settings.seed),
         policy,
         settings,
-        screens=screens(),
+        screens=[check for check in screens() if check is not duplicate or "duplicates" not in settings.ablate],
         on_round=on_round,
         blind=Blind(model, prompter, settings.blind) if settings.blind else None,
         curation=Curation(model, prompter),

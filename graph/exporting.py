@@ -1,9 +1,11 @@
 """Writes a run's questions in a training format, with a manifest and a dataset card beside the file."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import sqlite3
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +17,11 @@ from ..samples.exports.choice import ALL, FINAL, Choice, Tally
 from ..samples.exports.pictures import Pictures
 from ..samples.exports.writing import CONVERSATIONS, EMBEDDING, FORMATS, write
 from ..samples.images import ImageRoot
+from ..samples.novelty import Place, duplicates
 from ..store.connections import reading
 from ..store.figures import Acceptance, acceptance
 from ..store.runs import Run, newest_run, quarantined
+from ..store.sharing import sharing
 from ..store.traces import RunTotals, rejection_reasons, totals
 from .card import card
 from .results import evolved, replacing
@@ -47,6 +51,8 @@ class Plan:
     image_root: Path = field(default_factory=Path)
     single: bool = False
     overwrite: bool = False
+    duplicates: bool = False
+    """Whether near duplicates of other samples' questions about the same image are kept."""
 
     @property
     def choice(self) -> Choice:
@@ -97,10 +103,12 @@ def export(store: Path, plan: Plan) -> dict[str, Any]:
     _refuse_misfit(plan, figures.run)
     _refuse_to_overwrite(plan, store)
     pictures = Pictures(plan.images, ImageRoot(plan.image_root, kept=kept_images(store)), plan.folder)
-    rows = (row for row in evolved(store, figures.run.id) if row.status != "failed")
-    with replacing(plan.output) as stream:
-        lines = plan.output.suffix == ".jsonl"
-        tally = write(stream, plan.format, rows, plan.choice, pictures, single=plan.single, lines=lines)
+    with reading(store) as db, replacing(plan.output) as stream:
+        choice, lines = plan.choice, plan.output.suffix == ".jsonl"
+        if not plan.duplicates:
+            choice = replace(choice, duplicates=_found_again(db, figures.run.id, choice))
+        rows = evolved(db, figures.run.id)
+        tally = write(stream, plan.format, rows, choice, pictures, single=plan.single, lines=lines)
         left = dict(_left_out(tally, figures))
         if not tally.rows:
             told = ", ".join(f"{reason}: {count}" for reason, count in left.items())
@@ -114,6 +122,20 @@ def export(store: Path, plan: Plan) -> dict[str, Any]:
     with replacing(plan.card) as stream:
         stream.write(card(manifest, tally, figures.acceptance, figures.rejections).encode())
     return manifest
+
+
+def _found_again(db: sqlite3.Connection, run: str, choice: Choice) -> Collection[Place]:
+    """The versions that `choice` takes and that nearly copy one of another sample about the same image."""
+    found: set[Place] = set()
+    samples = [sample for _, sample in sharing(db, run)]
+    for _, rows in groupby(evolved(db, run, samples), lambda row: [one.sha256 for one in row.sample.images]):
+        found |= duplicates(
+            (Place(row.sample.id, version.qa.id, version.round), version.qa)
+            for row in rows
+            for group in choice.groups(row)
+            for version in choice.kept(row.sample.id, group, Tally())
+        ).keys()
+    return found
 
 
 def _figures(store: Path) -> Figures:
@@ -180,6 +202,7 @@ def _manifest(plan: Plan, figures: Figures, pictures: Pictures, tally: Tally, le
             "min_score": choice.min_score,
             "direction": choice.direction or None,
             "images": plan.images or None,
+            "duplicates": "keep" if plan.duplicates else "leave-out",
             "turns": ("single" if plan.single else "multi") if plan.format in CONVERSATIONS else None,
         },
         "counts": {"rows": tally.rows, "samples": tally.samples, "questions": tally.after.questions},

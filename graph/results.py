@@ -2,8 +2,9 @@
 
 import itertools
 import os
+import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,16 @@ import orjson
 from ..samples.formats.evolved import Evolved, RejectedQA, ScoredQA
 from ..samples.sample import QA, Sample
 from ..store.connections import reading
-from ..store.lineage import Generation, Lineage, Settled, Verdict, final_questions, settled_lineages, settled_records
+from ..store.lineage import (
+    Generation,
+    Lineage,
+    Settled,
+    Verdict,
+    final_questions,
+    lineages_of,
+    settled_lineages,
+    settled_records,
+)
 from ..store.runs import quarantined
 from ..store.traces import loss_reasons, rejection_reasons
 from .identity import RunError
@@ -92,10 +102,14 @@ def losses(store: Path, run: str) -> list[tuple[str, int, str]]:
         return loss_reasons(db, run)
 
 
-def evolved(store: Path, run: str) -> Iterator[Evolved]:
-    """The run's settled samples with all that was accepted, in seed order, as exports are written from."""
-    with reading(store) as db:
-        for sample, end, lineage in settled_lineages(db, run):
+def evolved(db: sqlite3.Connection, run: str, samples: Sequence[str] | None = None) -> Iterator[Evolved]:
+    """The run's settled samples with all that was accepted, as exports are written from; no failed ones.
+
+    In seed order, or, where they are given, those of `samples` in their order.
+    """
+    found = settled_lineages(db, run) if samples is None else lineages_of(db, run, samples)
+    for sample, end, lineage in found:
+        if end.status != "failed":
             yield _evolved(sample, end, lineage)
 
 

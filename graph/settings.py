@@ -6,12 +6,13 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SWITCHES: Final = ("screen", "evidence", "judge", "elimination", "feedback")
+SWITCHES: Final = ("screen", "evidence", "judge", "elimination", "feedback", "duplicates", "order")
 """Parts of the loop that can be left out, besides the directions themselves.
 
 screen: no code checks before the judge; evidence: the steps' manipulations are not carried out; judge: every screened
 pair is accepted unscored; elimination: a judged pair is kept whatever the verdict; feedback: rejected candidates are
-not shown to the next round.
+not shown to the next round; duplicates: what an earlier round of the sample asked may be asked again; order: before the
+judge the parent always stands first.
 """
 
 

@@ -27,7 +27,7 @@ class StoreError(EvolgraphError):
     """Something about the store file that a person can act on.
 
     Kinds: `locked`, `not-a-store`, `newer`, `open`, `busy`, `full`, `corrupt`, `write`, `closed`, `not-json`,
-    `checkpoint`.
+    `checkpoint`, `planted`.
     """
 
     kind = "store"

@@ -11,6 +11,7 @@ from .errors import RECOVER, StoreError
 from .rows import FLAG, JSON, fetch, grouped, plain, snapshot
 
 _PAGE: Final = 200
+_CONTENTS: Final = "SELECT id, sample FROM samples WHERE run = ? AND id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,22 @@ def _settled_seeds(db: sqlite3.Connection, run: str, after: tuple[int, int]) -> 
         (run, *after, _PAGE),
     )
     return {sample: ((position, row), content) for sample, position, row, content in rows}
+
+
+def lineages_of(
+    db: sqlite3.Connection, run: str, samples: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], Settled, Lineage]]:
+    """Those of `samples` that are settled, in their order, as in `settled_lineages`. Raises StoreError `corrupt`."""
+    for first in range(0, len(samples), _PAGE):
+        page = samples[first : first + _PAGE]
+        named = (run, orjson.dumps(page).decode())
+        with snapshot(db):
+            seeds = dict(db.execute(_CONTENTS, named))
+            ends = _ends(db, run, page)
+            lines = lineages(db, run, page)
+        for sample in page:
+            if sample in ends:
+                yield orjson.loads(seeds[sample]), ends[sample], lines[sample]
 
 
 def _ends(db: sqlite3.Connection, run: str, samples: Sequence[str]) -> Mapping[str, Settled]:

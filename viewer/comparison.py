@@ -1,7 +1,7 @@
 """Two runs over the same seeds, sample by sample: what differs, by how much, and how sure that is."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import EvolgraphError
 from ..store.connections import reading
 from ..store.lineage import Lineage, settled_lineages
+from ..store.spoiled import read_planted, spoiled
 from ..store.traces import RunLine
 from .figures import newest
 from .resampling import Floats, Statistic, clustered, estimated
@@ -27,8 +28,14 @@ MEASURES: Final = {
     "calls_per_sample": ("calls", "samples"),
 }
 """What is compared: each is one sum over samples divided by another."""
+OF_PLANTED: Final = {
+    "planted_recall": ("spoiled_rejected", "spoiled"),
+    "sound_lost": ("sound_rejected", "sound"),
+}
+"""What is compared besides, where it is known which pairs were spoiled on purpose."""
 _COUNTED = ("accepted", "ruled", "judged", "questions", "calls", "samples")
-_SUMS: Final = (*_COUNTED, "gain", "complexity", "skills", "steps", "tokens")
+_PLANTED = ("spoiled", "spoiled_rejected", "sound", "sound_rejected")
+_SUMS: Final = (*_COUNTED, *_PLANTED, "gain", "complexity", "skills", "steps", "tokens")
 
 
 class ComparisonError(EvolgraphError):
@@ -45,13 +52,15 @@ class Side:
     samples: Mapping[str, tuple[str, str, list[float]]] = field(default_factory=dict)
 
 
-def comparison(first: Path, second: Path) -> dict[str, Any]:
+def comparison(first: Path, second: Path, planted: Sequence[Path] = ()) -> dict[str, Any]:
     """The second run's measures less those of the first, over samples that are settled in both, as plain JSON.
 
     Samples are paired by id; one whose seed is not the same in both is left out. Intervals are 95%, from bootstrap
-    draws of images. Raises ComparisonError when there is nothing to pair, StoreError when a store cannot be read.
+    draws of images. `planted` are lists of defects by an embedded model: one of both runs, or one of each. Raises
+    ComparisonError when there is nothing to pair, StoreError when a store or a list cannot be read.
     """
-    a, b = _side(first), _side(second)
+    lists = [read_planted(path) for path in planted] or [{}]
+    a, b = _side(first, lists[0]), _side(second, lists[-1])
     both = [name for name in a.samples if name in b.samples]
     same = [name for name in both if a.samples[name][0] == b.samples[name][0]]
     if not same:
@@ -61,6 +70,7 @@ def comparison(first: Path, second: Path) -> dict[str, Any]:
             remedy="evolve the same seeds into both",
         )
     sums = clustered((a.samples[name][1], a.samples[name][2] + b.samples[name][2]) for name in same)
+    measures = MEASURES | (OF_PLANTED if planted else {})
     return {
         "run_a": a.run.id,
         "run_b": b.run.id,
@@ -70,19 +80,23 @@ def comparison(first: Path, second: Path) -> dict[str, Any]:
         "only_b": len(b.samples) - len(both),
         "seeds_differ": len(both) - len(same),
         "settings": _differing(a.run.fingerprint, b.run.fingerprint),
-        "measures": {name: _measured(sums, *MEASURES[name]) for name in MEASURES},
+        "measures": {name: _measured(sums, *parts) for name, parts in measures.items()},
     }
 
 
-def _side(store: Path) -> Side:
+def _side(store: Path, planted: Mapping[tuple[str, str], str]) -> Side:
     with reading(store) as db:
         run = newest(db)
         if run is None:
             raise ComparisonError("the store holds no run", where=str(store), remedy="evolve some seeds first")
         digests = dict(db.execute("SELECT id, digest FROM samples WHERE run = ?", (run.id,)))
-        paid = _paid(db, run.id)
+        paid, bad = _paid(db, run.id), spoiled(db, run.id, planted)
         samples = {
-            sample["id"]: (digests[sample["id"]], sample["images"][0]["sha256"], _sums(lineage, *paid[sample["id"]]))
+            sample["id"]: (
+                digests[sample["id"]],
+                sample["images"][0]["sha256"],
+                _sums(lineage, *paid[sample["id"]], bad),
+            )
             for sample, _, lineage in settled_lineages(db, run.id)
             if sample["id"] in paid
         }
@@ -100,7 +114,7 @@ def _paid(db: sqlite3.Connection, run: str) -> dict[str, tuple[int, float]]:
     return {sample: (calls, float("nan") if unknown else tokens) for sample, calls, tokens, unknown in rows}
 
 
-def _sums(lineage: Lineage, calls: int, tokens: float) -> list[float]:
+def _sums(lineage: Lineage, calls: int, tokens: float, bad: Container[tuple[str, int, str]]) -> list[float]:
     """A sample's part in every sum, in the order of _SUMS."""
     found = dict.fromkeys(_SUMS, 0.0) | {"calls": float(calls), "tokens": tokens, "samples": 1.0}
     for line in lines(lineage):
@@ -116,6 +130,9 @@ def _sums(lineage: Lineage, calls: int, tokens: float) -> list[float]:
         for verdict in line.verdicts:
             found["accepted"] += verdict.end == "accepted"
             found["ruled"] += verdict.end != "lost"
+            kind = "spoiled" if (verdict.sample, verdict.round, verdict.qa) in bad else "sound"
+            found[kind] += verdict.end != "lost"
+            found[f"{kind}_rejected"] += verdict.end == "rejected"
     return [float(found[name]) for name in _SUMS]
 
 

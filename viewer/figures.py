@@ -10,6 +10,7 @@ from ..samples.vocabulary import FORMS, OPEN, SKILLS
 from ..store.lineage import settled_lineages
 from ..store.traces import RunLine, runs, totals
 from .asked import Prices
+from .duplicated import duplicated
 from .examples import Chosen
 from .published import MMEVOL
 from .tally import Means, Tally, lines
@@ -41,6 +42,7 @@ def figures(db: sqlite3.Connection, run: RunLine, prices: Prices, chosen: Chosen
         "forms": _compared(tally.before.forms, tally.after.forms, (OPEN, *FORMS), "form"),
         "skills": _compared(tally.before.skills, tally.after.skills, SKILLS, "skill"),
         "reasons": _reasons(tally),
+        "duplicates": duplicated(db, run.id),
         "cost": _cost(_spent(db, run.id), accepted, prices),
         "published": asdict(MMEVOL),
     }

@@ -59,6 +59,9 @@ _SHOWS: Final = {
     "Relationship Description": _RELATES,
     "Existence": re.compile(r"\b(?:is|are) there\b|\bmissing\b|\bshown?\b|\bappears?\b"),
 }
+_ORDER: Final = re.compile(
+    r"\s*(?:explain|answer|give|name|state|say|list|describe|count|compare|show|write|tell|put|also)\b", re.I
+)
 _COUNTS_UP: Final = re.compile(r"\b1(?: \+ 1)+\b")
 _MARK: Final = re.compile(r" (?:bar|slice|point|row)$")
 _SOFT: Final = ("Context Understanding", "Behavior Prediction", "Knowledge Integration")
@@ -129,8 +132,9 @@ def complexity(question: Posed) -> Complexity:
     steps = useful_steps(question)
     work = " ".join([question.question, question.answer, *steps])
     finding = sum(step.lower().startswith("grounding") for step in steps)
-    stem = question.question.partition("\n")[0].lower()
-    low = question.question.lower()
+    asking = _asking(question.question)
+    stem = asking.partition("\n")[0].lower()
+    low = asking.lower()
     asked = tuple(ability for ability, pattern in _SHOWS.items() if pattern.search(low))
     compares = bool(_COMPARES.search(stem))
     return Complexity(
@@ -141,9 +145,18 @@ def complexity(question: Posed) -> Complexity:
         compares=compares or bool(_COMPARES.search(_COUNTS_UP.sub("", " ".join(steps).lower()))),
         form=question.form,
         asked=asked,
-        asked_extent=_extent(question, question.question),
+        asked_extent=_extent(question, asking),
         asked_compares=compares,
     )
+
+
+def _asking(text: str) -> str:
+    """A question without what is said behind its question mark, unless that is an order: praise asks for nothing."""
+    first, newline, choices = text.partition("\n")
+    asked, mark, behind = first.rpartition("?")
+    if not mark or _ORDER.match(behind):
+        return text
+    return f"{asked}{mark}{newline}{choices}"
 
 
 def work_of(finding: int, other: int) -> float:

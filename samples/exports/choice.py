@@ -1,11 +1,12 @@
 """Which versions of which questions an export takes, and a count of what it leaves out and why."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..formats.evolved import Evolved, ScoredQA
+from ..novelty import Place
 
 ALL: Final = "all"
 FINAL: Final = "final"
@@ -22,6 +23,8 @@ class Choice:
     """The least complexity, 1 to 10; what was never judged has none and is left out."""
     direction: str = ""
     """Only versions that this direction made."""
+    duplicates: Container[Place] = frozenset()
+    """Versions that are left out, since another sample asks nearly the same about its images."""
 
     def groups(self, row: Evolved) -> list[tuple[ScoredQA, ...]]:
         """The versions that `rounds` names: one group, or with `all` one a round that accepted something."""
@@ -31,8 +34,8 @@ class Choice:
             return [group for group in (row.seeds, *row.generations) if group]
         return [standing_after(row, int(self.rounds))]
 
-    def kept(self, group: tuple[ScoredQA, ...], tally: "Tally") -> tuple[ScoredQA, ...]:
-        """Those of `group` that the other conditions let through; the rest is counted."""
+    def kept(self, sample: str, group: tuple[ScoredQA, ...], tally: "Tally") -> tuple[ScoredQA, ...]:
+        """Those of `group`, versions of one sample's, that the other conditions let through; the rest is counted."""
         kept: list[ScoredQA] = []
         for version in group:
             if self.direction and version.direction != self.direction:
@@ -41,6 +44,8 @@ class Choice:
                 tally.left["questions never judged"] += 1
             elif self.min_score is not None and (version.score or 0) < self.min_score:
                 tally.left[f"questions of a complexity below {self.min_score:g}"] += 1
+            elif Place(sample, version.qa.id, version.round) in self.duplicates:
+                tally.left["near duplicates of another sample's question about the same image"] += 1
             else:
                 kept.append(version)
         return tuple(kept)

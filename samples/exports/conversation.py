@@ -30,7 +30,7 @@ def conversations(
     for row in rows:
         taken: list[ScoredQA] = []
         for group in choice.groups(row):
-            versions = choice.kept(group, tally)
+            versions = choice.kept(row.sample.id, group, tally)
             versions = _without_token(versions, tally) if token else versions
             taken += versions
             for part in [(version,) for version in versions] if single else [versions] if versions else []:

@@ -15,13 +15,13 @@ def versioned(rows: Iterable[Evolved], choice: Choice, tally: Tally) -> Iterator
     conditions = choice.min_score is not None or bool(choice.direction)
     for row in rows:
         if choice.rounds == FINAL:
-            heads = choice.kept(row.heads, tally)
+            heads = choice.kept(row.sample.id, row.heads, tally)
             sample = row.sample.model_copy(update={"qas": tuple(head.qa for head in heads)})
             chosen = replace(row, sample=sample, generations=())
             taken = [*heads]
         else:
             rounds = row.generations if choice.rounds == ALL else row.generations[: int(choice.rounds)]
-            generations = tuple(choice.kept(generation, tally) for generation in rounds)
+            generations = tuple(choice.kept(row.sample.id, generation, tally) for generation in rounds)
             chosen = replace(row, generations=generations)
             evolved = [version for generation in generations for version in generation]
             taken: list[ScoredQA] = evolved if conditions else [*row.seeds, *evolved]

@@ -46,7 +46,7 @@ def pairs(rows: Iterable[Evolved], choice: Choice, tally: Tally) -> Iterator[Pai
     With a direction, it made both. Rejected versions that make no pair are counted.
     """
     for row in rows:
-        chosen = [version for group in choice.groups(row) for version in choice.kept(group, tally)]
+        chosen = [version for group in choice.groups(row) for version in choice.kept(row.sample.id, group, tally)]
         taken: list[ScoredQA] = []
         paired = 0
         parents = {(one.qa.id, one.round): one for one in (*row.seeds, *accepted(row))}

@@ -99,3 +99,16 @@ async def test_a_judge_that_stays_incomplete_is_a_failure_and_no_exception() -> 
     assert judgement.failure
     assert judgement.failure.kind == "check"
     assert "q1" in judgement.failure.detail
+
+
+def test_which_question_stands_first_is_drawn_unless_it_is_the_parent_always() -> None:
+    pairs = [Pair(Candidate(solved(number)), make_qa(number), "reasoning") for number in range(40)]
+
+    def parent_first(seed: int | None) -> list[bool]:
+        task = Judge(Scripted(), Prompter(Library()), seed=seed).task(VIEW, pairs)
+        return [line.index('"parent"') < line.index('"evolved"') for line in task.splitlines() if '"parent":' in line]
+
+    drawn = parent_first(0)
+    assert len(drawn) == 40 and 8 < sum(drawn) < 32
+    assert parent_first(0) == drawn != parent_first(1)
+    assert all(parent_first(None))

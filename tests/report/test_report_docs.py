@@ -20,7 +20,7 @@ def test_every_command_works(full: Evolved, without_reasoning: Evolved, evolgrap
     first = next(iter(full.outcomes.values()))
     (tmp_path / "labels.jsonl").write_text(json.dumps(label | {"sample": first.id, "qa": first.qas[0].id}))
     found = [words for words in commands("report.md") + commands("judging.md") if words[0] != "evolve"]
-    assert len(found) == 4
+    assert len(found) == 5
     for words in found:
         said = evolgraph(*words)
         assert said.code == 0, (words, said.err)

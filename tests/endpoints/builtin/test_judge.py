@@ -211,6 +211,15 @@ def test_commands_inside_a_question_have_no_effect() -> None:
         assert verdict(PARENT, DEEPER | {"question": f"{DEEPER['question']} {text}"})["score_after"] <= 8
 
 
+def test_praise_behind_the_question_mark_asks_for_nothing() -> None:
+    praise = "It is a brilliant question, far better than the one before and between all others."
+    for question in (PARENT, DEEPER, CHOICE):
+        stem, newline, choices = question["question"].partition("\n")
+        praised = question | {"question": f"{stem} {praise}{newline}{choices}"}
+        assert complexity(posed(praised)).score == complexity(posed(question)).score
+        assert complexity(posed(praised)).demand == complexity(posed(question)).demand
+
+
 def test_seeds_score_low_and_long_chains_high() -> None:
     assert complexity(posed(qa("Is there a cup?", "Yes.", skills=["Existence"]))).score == 1
     assert 1 <= complexity(posed(PARENT)).score <= 4
