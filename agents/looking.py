@@ -157,7 +157,8 @@ class Looking:
         """One image and the task, without the facts: what they say is not what is to be seen."""
         shown = image if box == WHOLE else crop(image, (box[0], box[1], box[2], box[3]))
         system = Message("system", (TextPart(self._prompter.system),))
-        return (system, Message("user", (ImagePart(shown), TextPart(self._task(prompt, **asked)))))
+        task = self._task(prompt, shown="the whole" if box == WHOLE else "a part", **asked)
+        return (system, Message("user", (ImagePart(shown), TextPart(task))))
 
     async def _ask(self, view: View, chain: _Chain, messages: tuple[Message, ...], reply: type[R]) -> Answer[R]:
         answer = await self._model.ask(

@@ -1,7 +1,7 @@
 """Printed figures on a plain ground, read by the shapes of their pixels. Letters are not read."""
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +16,24 @@ _MARGIN: Final = 0.04
 _LEAST: Final = 7
 """Pixels: glyphs that are less high cannot be told apart."""
 _CONTRAST: Final = 60
-Mask = NDArray[np.bool_]
+Mask = NDArray[Any]
 
 
 def read_digits(pixels: NDArray[np.uint8]) -> str:
-    """The numbers on the image, from left to right in the order of their lines, apart by blanks; empty for none."""
+    """The numbers on the image, from left to right in the order of their lines; empty where more than numbers stand."""
     luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    apart = np.abs(luma - float(np.median(luma)))
-    ink = apart > max(_CONTRAST, float(apart.max()) / 2)
-    numbers: list[str] = []
+    apart = np.asarray(np.abs(luma - float(np.median(luma))))
+    ink: Mask = np.asarray(apart > max(_CONTRAST, float(apart.max()) / 2))
+    numbers: list[str | None] = []
     for top, bottom in _runs(ink.any(axis=1)):
         if bottom - top >= _LEAST:
             numbers += _line(ink[top:bottom])
-    return " ".join(numbers)
+    read = [number for number in numbers if number]
+    return " ".join(read) if len(read) == len(numbers) else ""
 
 
-def _line(ink: Mask) -> list[str]:
-    """The numbers of one line: glyphs that stand close together and are all figures."""
+def _line(ink: Mask) -> list[str | None]:
+    """The words of one line: the number where all glyphs that stand close together are figures, else None."""
     words: list[str | None] = []
     end = None
     for left, right in _runs(ink.any(axis=0)):
@@ -43,7 +44,7 @@ def _line(ink: Mask) -> list[str]:
             before = words[-1]
             words[-1] = before + glyph if before is not None and glyph is not None else None
         end = right
-    return [word for word in words if word]
+    return words
 
 
 def _figure(ink: Mask) -> str | None:

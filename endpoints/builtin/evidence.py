@@ -13,7 +13,7 @@ _WORD: Final = re.compile(r"[a-z]+(?:-[a-z]+)?")
 
 
 def contradicted(rows: Any, evolved: Posed) -> Iterator[Fault]:
-    """A fault for each step that its evidence speaks against: by its own word, or by a colour that is not the step's."""
+    """A fault for each step that its evidence speaks against: in its own word, or with another colour."""
     for row in rows if isinstance(rows, list) else ():
         if not isinstance(row, Mapping) or not isinstance(number := row.get("step"), int):
             continue

@@ -31,8 +31,14 @@ def looked(row: Row, scene: Scene, pictures: Sequence[Picture]) -> dict[str, Any
         case "Grounding":
             return {"boxes": _found(str(row.get("target") or ""), scene), "image": 0}
         case "OCR":
-            return {"text": read_digits(pictures[0].pixels) if pictures else ""}
+            return {"text": _read(row, pictures[0].pixels) if pictures else ""}
     return {"description": _described(pictures[0].pixels) if pictures else ""}
+
+
+def _read(row: Row, pixels: NDArray[np.uint8]) -> str:
+    """The number on a part of an image that holds nothing else: what belongs to a target only letters would tell."""
+    text = read_digits(pixels) if row.get("shown") == "a part" else ""
+    return text if " " not in text or row.get("target") == "image" else ""
 
 
 def _found(target: str, scene: Scene) -> list[list[float]]:
