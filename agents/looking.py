@@ -4,7 +4,6 @@ A model is shown the image, or a part of it enlarged two times, and is not told 
 it, and what it sees stands beside the step for the judge. It refuses no pair: that model may err as well.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from typing import Any, ClassVar, Final, TypeVar
 from pydantic import BaseModel
 
 from ..endpoints.client import Answer, Ask, CallKey, ImagePart, Message, Model, TextPart
-from ..errors import EvolgraphError
 from ..prompts.library import data_lines
 from ..samples.crops import crop
 from ..samples.sample import Box, Image, Step
@@ -33,6 +31,7 @@ from .evidence import (
 )
 from .replies import GroundingReply, ReadingReply, ReferringReply
 from .screen import Pair
+from .together import together
 
 R = TypeVar("R", bound=BaseModel)
 WHOLE: Final[BBox] = (0.0, 0.0, 1.0, 1.0)
@@ -79,12 +78,7 @@ class Looking:
         for pair in pairs:
             chains.append(_Chain(pair, step))
             step += 2 * len(manipulations(pair.candidate.qa))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for chain in chains:
-                    tasks.create_task(self._follow(view, chain))
-        except ExceptionGroup as group:
-            raise next((one for one in group.exceptions if isinstance(one, EvolgraphError)), group) from group
+        await together([self._follow(view, chain) for chain in chains])
         costs = [chain.tokens for chain in chains]
         known = [cost for cost in costs if cost is not None]
         findings = {chain.pair.parent.id: chain.found for chain in chains}

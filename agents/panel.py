@@ -1,15 +1,14 @@
 """A panel of judges: each rules alone, the majority decides, and where they disagree is on record."""
 
-import asyncio
 from collections.abc import Sequence
 from statistics import median_low
 from typing import Any
 
-from ..errors import EvolgraphError
 from .agent import View
 from .judge import FLAGS, NONE, Findings, Judge, Judgement
 from .replies import Verdict
 from .screen import Pair
+from .together import together
 
 _SCORES = ("score_before", "score_after", "score")
 
@@ -22,12 +21,7 @@ class Panel(Judge):
 
     async def judge(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> Judgement:
         """The majority's verdicts and every judge's votes. Raises EndpointError and Stopped as the models do."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                ruling = [tasks.create_task(one.judge(view, pairs, findings)) for one in self._judges]
-        except ExceptionGroup as group:
-            raise next((one for one in group.exceptions if isinstance(one, EvolgraphError)), group) from group
-        given = [task.result() for task in ruling]
+        given = await together([one.judge(view, pairs, findings) for one in self._judges])
         costs = [one.tokens for one in given if one.tokens is not None]
         tokens = sum(costs) if len(costs) == len(given) else None
         ruled = [one for one in given if not one.failure]

@@ -56,7 +56,7 @@ def _figures(store: Path, planted: Mapping[tuple[str, str], str]) -> dict[str, A
         replies = {
             (sample, number): reply
             for sample, number, reply in db.execute(
-                "SELECT sample, round, response_id FROM calls WHERE agent NOT IN ('judge', 'evidence', 'blind') AND kind = 'ok'"
+                "SELECT sample, round, response_id FROM calls WHERE kind = 'ok' AND agent NOT IN ('judge', 'evidence')"
             )
         }
         verdicts = db.execute("SELECT sample, round, qa, accepted, stage, code, reason FROM verdicts").fetchall()

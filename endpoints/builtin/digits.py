@@ -25,7 +25,7 @@ def read_digits(pixels: NDArray[np.uint8]) -> str:
     apart = np.asarray(np.abs(luma - float(np.median(luma))))
     ink: Mask = np.asarray(apart > max(_CONTRAST, float(apart.max()) / 2))
     numbers: list[str | None] = []
-    for top, bottom in _runs(ink.any(axis=1)):
+    for top, bottom in _runs(np.any(ink, axis=1)):
         if bottom - top >= _LEAST:
             numbers += _line(ink[top:bottom])
     read = [number for number in numbers if number]
@@ -36,7 +36,7 @@ def _line(ink: Mask) -> list[str | None]:
     """The words of one line: the number where all glyphs that stand close together are figures, else None."""
     words: list[str | None] = []
     end = None
-    for left, right in _runs(ink.any(axis=0)):
+    for left, right in _runs(np.any(ink, axis=0)):
         glyph = _figure(ink[:, left:right])
         if end is None or left - end > 0.42 * ink.shape[0]:
             words.append(glyph)
