@@ -105,6 +105,7 @@ async def test_an_evidence_endpoint_that_fails_for_ever_leaves_steps_unknown_and
     assert all(row["found"].startswith("unknown: server: HTTP 500") for row in found)
 
 
+@pytest.mark.slow
 async def test_a_panel_asks_every_judge_and_one_judge_asks_as_ever(
     seeds: tuple[Path, list[Sample]], tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ async def test_a_panel_asks_every_judge_and_one_judge_asks_as_ever(
     assert "judge-2: builtin {'temperature': 0.5" in models
 
 
+@pytest.mark.slow
 async def test_a_store_goes_on_only_with_the_evidence_and_the_panel_that_it_began_with(
     seeds: tuple[Path, list[Sample]], tmp_path: Path
 ) -> None:
