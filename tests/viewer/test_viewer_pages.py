@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from evolgraph.cli.main import main
+from evolgraph.cli.showing import show
 from evolgraph.store.store import Store
 from PIL import Image as Picture
 
@@ -116,7 +116,7 @@ async def test_a_pair_shows_where_a_model_looked_and_how_the_judges_voted(site: 
     assert cut["viewbox"] == "6.4 9.6 12.8 19.2", "the box on the image, in its pixels"
     (twin,) = (await site.json("sample", id="first"))["rounds"][1]["pairs"]
     assert twin["evidence"] == found and twin["votes"] == votes
-    told = CliRunner().invoke(main, ["trace", "show", str(tmp_path / "run.db"), "first"])
+    told = CliRunner().invoke(show, [str(tmp_path / "run.db"), "first"])
     assert "evidence, step 2, does not agree: a model reads '7'" in told.output
     assert "the judges disagree, correct: yes, no, yes" in told.output and "their scores: 5, 4, 6" in told.output
 
