@@ -1,5 +1,7 @@
 """Evidence: the manipulations that a solution's steps claim are carried out, as far as code can without a model.
 
+What takes a model (looking into a box, reading, finding what has no box) is in looking.py.
+
 MMEvol's steps name manipulations that nobody executes (arXiv 2409.05840, section 3; its prompts say so). Here each one
 is parsed and done: `Grounding` is resolved to given boxes, `Referring` to what a found box is labelled, `Calculate` is
 worked out over earlier results. What comes out stands beside what the step says, for the judge and for the trace; where
@@ -44,8 +46,10 @@ class Manipulation:
 class Finding:
     """What carrying out one step's manipulation brought.
 
-    `step` counts from 1. `found` is one sentence; `agrees` says whether the step claims the same, None where code
-    cannot tell. `value` is a box, a number, or a label; None when nothing was found.
+    `step` counts from 1. `found` is one sentence; `agrees` says whether the step claims the same, None where that
+    cannot be told. `value` is a box, a number, or a label; None when nothing was found. `by` is "model" for what a
+    model was asked, with `seen`, the box that it was shown or that it names, on the image of that index; `error` is
+    why it could not be asked.
     """
 
     step: int
@@ -53,10 +57,20 @@ class Finding:
     found: str
     agrees: bool | None = None
     value: BBox | float | str | None = None
+    by: str = "code"
+    seen: BBox | None = None
+    image: int = 0
+    error: str = ""
 
     def row(self) -> dict[str, Any]:
         """As the judge sees it."""
-        return {"step": self.step, "found": self.found, "agrees": self.agrees}
+        told = {"step": self.step, "found": self.found, "agrees": self.agrees}
+        return told if self.by == "code" else told | {"by": self.by}
+
+    def record(self) -> dict[str, Any]:
+        """As it is kept: what the judge sees, and where a model looked."""
+        where = {"seen": list(self.seen), "image": self.image} if self.seen else {}
+        return self.row() | where | ({"error": self.error} if self.error else {})
 
 
 def parse(text: str | None) -> Manipulation | None:
@@ -74,20 +88,24 @@ def examine(qa: QA, boxes: Sequence[Box]) -> list[Finding]:
     """
     found: list[Finding] = []
     results: dict[str, Finding] = {}
-    for number, step in enumerate(qa.steps, 1):
-        made = parse(step.manipulation)
-        if made is None:
-            continue
-        finding = _carried_out(number, step, made, boxes, results)
+    for number, step, made in manipulations(qa):
+        finding = carried_out(number, step, made, boxes, results)
         found.append(finding)
         if made.result:
             results[made.result] = finding
     return found
 
 
-def _carried_out(
+def manipulations(qa: QA) -> list[tuple[int, Step, Manipulation]]:
+    """The steps of `qa` that are manipulations, each with its number from 1 and what it carries out."""
+    parsed = [(number, step, parse(step.manipulation)) for number, step in enumerate(qa.steps, 1)]
+    return [(number, step, made) for number, step, made in parsed if made]
+
+
+def carried_out(
     number: int, step: Step, made: Manipulation, boxes: Sequence[Box], results: Mapping[str, Finding]
 ) -> Finding:
+    """What code finds for one step, with the `results` of those before it."""
     match made.name:
         case "Grounding":
             return _grounded(number, step, made, boxes)
@@ -100,16 +118,16 @@ def _carried_out(
 
 def _grounded(number: int, step: Step, made: Manipulation, boxes: Sequence[Box]) -> Finding:
     """The box of what is named, by the head of its name; its description may say where that is."""
-    named = [box for box in boxes if _names(made.argument, box.label)]
-    claimed = [tuple(map(float, numbers)) for numbers in _BOX.findall(step.description)]
+    named = called(made.argument, boxes)
+    claimed = cited(step.description)
     if not claimed:
         if len(named) == 1:
             return Finding(number, made.name, f"{_place(named[0])} is {named[0].label}", None, named[0].bbox)
         return Finding(number, made.name, f"{len(named)} boxes could be meant" if named else "no box has this name")
     box = claimed[-1]
-    if hit := _best(box, named):
+    if hit := best(box, named):
         return Finding(number, made.name, f"{_place(hit)} is {hit.label}", agrees=True, value=hit.bbox)
-    other = _best(box, boxes)
+    other = best(box, boxes)
     if named:
         those = ", ".join(_place(one) for one in named[:3])
         what = f"that box is {other.label}" if other else "no box lies there"
@@ -123,13 +141,29 @@ def _referred(
     number: int, step: Step, made: Manipulation, boxes: Sequence[Box], results: Mapping[str, Finding]
 ) -> Finding:
     """What the label of the box says; how it looks takes a model."""
-    cited = _BOX.findall(f"{made.argument} {step.description}")
-    value = next((results[name].value for name in _RESULT.findall(made.argument) if name in results), None)
-    box = value if isinstance(value, tuple) else tuple(map(float, cited[-1])) if cited else None
-    hit = _best(box, boxes) if box else None
+    box = referred(step, made, results)
+    hit = best(box, boxes) if box else None
     if hit is None:
         return Finding(number, made.name, "there is no such box to look at")
     return Finding(number, made.name, f"the box is labelled {hit.label}", None, hit.label)
+
+
+def referred(step: Step, made: Manipulation, results: Mapping[str, Finding]) -> BBox | None:
+    """The box that a step is about: an earlier result that it names, or the last that it cites."""
+    value = next((results[name].value for name in _RESULT.findall(made.argument) if name in results), None)
+    if isinstance(value, tuple):
+        return value
+    return next(reversed(cited(f"{made.argument} {step.description}")), None)
+
+
+def cited(text: str) -> list[BBox]:
+    """The boxes that stand in `text`."""
+    return [tuple(map(float, numbers)) for numbers in _BOX.findall(text)]
+
+
+def called(target: str, boxes: Iterable[Box]) -> list[Box]:
+    """The `boxes` that `target` may mean, by their labels."""
+    return [box for box in boxes if _names(target, box.label)]
 
 
 def _calculated(number: int, step: Step, made: Manipulation, results: Mapping[str, Finding]) -> Finding:
@@ -168,7 +202,7 @@ def _stems(text: str) -> list[str]:
     return [word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words]
 
 
-def _best(box: BBox, boxes: Iterable[Box]) -> Box | None:
+def best(box: BBox, boxes: Iterable[Box]) -> Box | None:
     """The one of `boxes` that overlaps `box` most, if they mean the same."""
     ranked = max(((overlap(box, one.bbox), one) for one in boxes), key=lambda pair: pair[0], default=(0.0, None))
     return ranked[1] if ranked[0] >= SAME_BOX else None

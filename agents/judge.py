@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from ..endpoints.client import Ask, CallKey, Message, Model, TextPart
@@ -21,11 +21,15 @@ NONE: Final[Findings] = {}
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdicts by question id, or the failure; and what they cost in tokens (None: unknown)."""
+    """The verdicts by question id, or the failure; and what they cost in tokens (None: unknown).
+
+    `votes` are those of a panel, by question id.
+    """
 
     verdicts: dict[str, Verdict]
     failure: Failure | None = None
     tokens: int | None = None
+    votes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def accepted(verdict: Verdict, direction: str) -> bool:
@@ -52,16 +56,24 @@ class Judge:
     name = "judge"
     reply: ClassVar[type[JudgeReply] | type[TextJudgeReply]] = JudgeReply
 
-    def __init__(self, model: Model, prompter: Prompter, *, seed: int | None = 0) -> None:
-        """`seed` draws which question of a pair stands first; None: always the parent."""
+    def __init__(
+        self, model: Model, prompter: Prompter, *, seed: int | None = 0, role: str = "judge", number: int = 0
+    ) -> None:
+        """`role` is asked; `number` tells the judges of a panel apart, from 0.
+
+        `seed` draws which question of a pair stands first; None: always the parent.
+        """
         self._model = model
         self._prompter = prompter
         self._seed = seed
+        self._role = role
+        self._number = number
 
     def task(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> str:
         """The task text for `pairs`, each with what the evidence found."""
         rows = [self._row(view, pair, findings.get(pair.parent.id, ())) for pair in pairs]
-        return self._prompter.library.render("judge", pairs=data_lines(rows))
+        looked = any(finding.by == "model" for found in findings.values() for finding in found)
+        return self._prompter.library.render("judge", pairs=data_lines(rows), looked=looked)
 
     def _row(self, view: View, pair: Pair, findings: Sequence[Finding]) -> dict[str, Any]:
         """A pair in an order drawn for it: judges like what they read first, or last (arXiv 2306.05685)."""
@@ -75,7 +87,7 @@ class Judge:
     def _parent_first(self, view: View, qa: str) -> bool:
         if self._seed is None:
             return True
-        named = f"{self._seed} {view.sample.id} {view.round} {qa}"
+        named = f"{self._seed} {view.sample.id} {view.round} {qa}" + (f" {self._number}" if self._number else "")
         return hashlib.blake2b(named.encode(), digest_size=1).digest()[0] % 2 == 0
 
     def messages(self, view: View, pairs: Sequence[Pair], findings: Findings) -> tuple[Message, ...]:
@@ -96,8 +108,8 @@ class Judge:
 
         answer = await self._model.ask(
             Ask(
-                key=CallKey(view.sample.id, view.round, self.name, view.take),
-                role="judge",
+                key=CallKey(view.sample.id, view.round, self.name, view.take, 2 * self._number),
+                role=self._role,
                 messages=self.messages(view, pairs, findings),
                 reply=asked(self.reply, ids),
                 repair=self._prompter.repair,

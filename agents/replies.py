@@ -161,6 +161,25 @@ class TextJudgeReply(_Rows):
     verdicts: Annotated[list[TextVerdict], Field(max_length=64)]
 
 
+class GroundingReply(_Reply):
+    """Where a target is: one box, or none when it is not there."""
+
+    boxes: Annotated[list[BBox], Field(max_length=8)]
+    image: Annotated[int, Field(ge=0)] = 0
+
+
+class ReferringReply(_Reply):
+    """What is to be seen on a part of the image."""
+
+    description: Annotated[str, Field(max_length=1000)]
+
+
+class ReadingReply(_Reply):
+    """The text on an image or a part of it."""
+
+    text: Annotated[str, Field(max_length=1000)]
+
+
 class BlindAnswer(_Reply):
     """An answer that was given without the image."""
 

@@ -55,6 +55,11 @@ _PATH = click.Path(path_type=Path)
     "--blind", is_flag=False, flag_value=1, default=0, type=click.IntRange(0, 8), metavar="[K]",
     help="Turn down what is answered without the image in one of K tries.",
 )  # fmt: skip
+@click.option(
+    "--evidence", type=click.Choice(["off", "code", "full"]), default="code", show_default=True,
+    help="full: a model looks at what the steps cite.",
+)  # fmt: skip
+@click.option("--panel", default=1, show_default=True, type=click.IntRange(1, 9), help="Judges; most of them decide.")
 @click.option("--survivors", is_flag=True, help="What was turned down leaves its sample, if anything was accepted.")
 @click.option(
     "--token-price", default=0.0, show_default=True, type=click.FloatRange(0), metavar="X",

@@ -86,10 +86,26 @@ def _pair(found: traces.Trace, verdict: Verdict) -> Iterator[RenderableType]:
         yield from _versions(parent, evolved)
         for step in evolved.content["steps"]:
             yield _indented(Text(f"{step['manipulation'] or 'thought'}: {step['description']}", style="dim"), 6)
+    yield from _looked(found, verdict)
     missed = [name.replace("_", " ") for name in _FLAGS if getattr(verdict, name) is False]
     if missed:
         yield _indented(Text(f"not {', not '.join(missed)}", style="red"))
     yield _indented(Text(verdict.reason, style="italic"))
+
+
+def _looked(found: traces.Trace, verdict: Verdict) -> Iterator[RenderableType]:
+    """What was found where the steps were carried out, and how a panel's judges disagree."""
+    place = (found.spans, verdict.round, verdict.qa, verdict.take)
+    for row in traces.evidence_of(*place):
+        word = {True: "agrees", False: "does not agree"}.get(row["agrees"], "open")
+        style = "red" if row["agrees"] is False else "dim"
+        yield _indented(Text(f"evidence, step {row['step']}, {word}: {row['found']}", style=style), 6)
+    votes = traces.ballot_of(*place)
+    for name in votes.get("disagree", ()):
+        cast = ", ".join("yes" if vote else "no" for vote in votes[name])
+        yield _indented(Text(f"the judges disagree, {name.replace('_', ' ')}: {cast}", style="yellow"))
+    if len(set(votes.get("score_after", ()))) > 1:
+        yield _indented(Text(f"their scores: {', '.join(map(str, votes['score_after']))}", style="yellow"))
 
 
 def _versions(parent: Generation | None, evolved: Generation) -> Iterator[RenderableType]:

@@ -73,12 +73,12 @@ class Asker:
 
     async def ask(self, ask: Ask[T]) -> Answer[T]:
         """Answer `ask`. Raises EndpointError when no ask can be answered any more (refused key, unknown model)."""
-        turn = await self._turn(ask, 0, ask.messages)
+        turn = await self._turn(ask, ask.key.step, ask.messages)
         if turn.parsed.kind not in REPAIRABLE:
             return _answer([turn])
         if not turn.replayed:
             self._stats.repairs += 1
-        repaired = await self._turn(ask, 1, (*ask.messages, *_repair(ask, turn)))
+        repaired = await self._turn(ask, ask.key.step + 1, (*ask.messages, *_repair(ask, turn)))
         return _answer([turn, repaired])
 
     async def _turn(self, ask: Ask[T], step: int, messages: tuple[Message, ...]) -> _Turn[T]:

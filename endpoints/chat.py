@@ -38,13 +38,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class CallKey:
-    """Which call this is. The step (0 first ask, 1 repair) is added when the call is made."""
+    """Which call this is."""
 
     sample: str
     round: int
     agent: str
     take: int = 0
     """Raised when a failed sample is tried again."""
+    step: int = 0
+    """Even: tells the calls of one agent in one round apart. A repair turn is the odd step behind its call's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Ask(Generic[T]):
 
     key: CallKey
     role: str
-    """`evolver` or `judge`."""
+    """`evolver`, `judge` or another that an endpoint serves."""
     messages: tuple[Message, ...]
     reply: type[T]
     repair: Callable[[str], str]

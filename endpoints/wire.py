@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from ..samples.sample import Crop
 from .chat import CallKey, ImagePart, Message, TextPart
 from .fragments import Fragments
 from .schemas import response_format, schema_text
@@ -15,7 +16,7 @@ from .schemas import response_format, schema_text
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to be made: step 0 of an ask, or step 1, its repair turn."""
+    """One request to be made: an even step asks, the odd one behind it is its repair turn."""
 
     key: CallKey
     step: int
@@ -38,14 +39,16 @@ def request_seed(run_seed: int, key: CallKey, step: int) -> int:
 
 
 def logical(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The messages as plain JSON, images by path and hash."""
+    """The messages as plain JSON, images by path and hash, parts of images with what they are parts of."""
     return [{"role": turn.role, "parts": [_logical_part(part) for part in turn.parts]} for turn in messages]
 
 
-def _logical_part(part: TextPart | ImagePart) -> dict[str, str]:
+def _logical_part(part: TextPart | ImagePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
-    return {"type": "image", "sha256": part.image.sha256, "path": part.image.path}
+    image = part.image
+    cut = {"of": image.whole.sha256, "bbox": list(image.bbox)} if isinstance(image, Crop) else {}
+    return {"type": "image", "sha256": image.sha256, "path": image.path} | cut
 
 
 def ledger_key(call: Call, model: str, sampling: dict[str, Any], messages: list[dict[str, Any]]) -> str:
@@ -118,7 +121,7 @@ async def body(
 def spoken(call: Call, dialect: Dialect) -> tuple[Message, ...]:
     """The messages of `call` with the reply's schema where `dialect` wants it, and in every repair turn."""
     messages = call.messages
-    if dialect.schema_in_prompt or call.step:
+    if dialect.schema_in_prompt or call.step % 2:
         return (*messages[:-1], _with_schema(messages[-1], call.reply))
     return messages
 

@@ -16,6 +16,8 @@ from .settings import SWITCHES
 from .state import initial
 
 ROLES: Final = ("evolver", "judge")
+FURTHER_ROLES: Final = ("evidence",)
+"""What an endpoint may do beside; a judge does it where none has the role."""
 _EXAMPLE: Final = Sample(
     id="example",
     images=(Image(path="example.png", sha256="0" * 64, width=1, height=1),),
@@ -42,8 +44,9 @@ def check_roles(endpoints: Sequence[Endpoint]) -> None:
     """Raises RunError when an endpoint has a role that does not exist, or a role has no endpoint."""
     served = {role: endpoint.url for endpoint in endpoints for role in endpoint.roles}
     for role, url in served.items():
-        if role not in ROLES:
-            raise RunError(f"no role is called {role!r}", where=url, remedy=_nearest(role, ROLES))
+        if role not in (*ROLES, *FURTHER_ROLES):
+            known = (*ROLES, *FURTHER_ROLES)
+            raise RunError(f"no role is called {role!r}", where=url, remedy=_nearest(role, known))
     if missing := [role for role in ROLES if role not in served]:
         raise RunError(f"no endpoint serves the role {missing[0]}", where="endpoints", remedy="give one that role")
 
@@ -63,7 +66,9 @@ def check_prompts(library: Library, agents: Sequence[type[Agent]]) -> None:
     prompter.messages(_EXAMPLE, "")
     prompter.repair("")
     library.render("work", questions="", rejected="", proposed="")
-    library.render("judge", pairs="")
+    library.render("judge", pairs="", looked=True)
+    for text in ("grounding", "referring", "reading"):
+        library.render(text, look="")
     library.render("judge_text", pairs="")
     library.render("blind", questions="")
     library.render("curation")

@@ -29,6 +29,7 @@ from .outcome import Outcome, outcome_of
 from .policies.model import AskingPolicy
 from .policies.policy import Context, Decision, Policy
 from .policies.registry import load_policy
+from .seats import seated, seats
 from .settings import Settings
 from .state import OUTBOX, Rows, State, changed, rows
 
@@ -115,7 +116,7 @@ async def fork(
         root = ImageRoot(images or store.parent, kept=kept_images(store))
         for image in state["sample"]["images"]:
             await asyncio.to_thread(root.encode, Image.model_validate(image))
-        served = await gathered(endpoints, {}, stack)
+        served = seated(await gathered(endpoints, {}, stack), settings)
         return await _run(opened, parent, turn, state, (settings, policy, root, served))
 
 
@@ -135,7 +136,8 @@ async def _run(
     saver = Saver(store, _first_with({"runs": [row | {"parent": parent.id}], **before}), keep="all", passing=OUTBOX)
     ledger = Ledger(store, run)
     async with Client(served, root, ledger, run_seed=settings.seed) as client:
-        graph = assembled(client, library, policy, settings, checkpointer=saver)
+        judges = seats(served, settings.panel)
+        graph = assembled(client, library, policy, settings, judges=judges, checkpointer=saver)
         config: Any = {
             "configurable": {"thread_id": f"{run}/{turn.sample}"},
             "recursion_limit": supersteps(settings.rounds),

@@ -10,7 +10,7 @@ import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -22,6 +22,7 @@ from ..agents.agent import Agent, Evolved, Failure, View
 from ..agents.blind import Blind
 from ..agents.curation import Curated, Curation
 from ..agents.judge import Judge
+from ..agents.looking import Looking
 from ..agents.screen import SCREENS, Pair, Refusal, Screen
 from ..endpoints.errors import PASSING
 from ..errors import EvolgraphError
@@ -70,6 +71,7 @@ class Loop:
     blind: Blind | None = None
     curation: Curation | None = None
     recall: Recall | None = None
+    looking: Looking | None = None
 
     @property
     def eligible(self) -> list[str]:
@@ -78,7 +80,8 @@ class Loop:
 
     def on(self, part: str) -> bool:
         """Whether a switch of the loop is on."""
-        return part not in self.settings.ablate
+        off = part == "evidence" and self.settings.evidence == "off"
+        return part not in self.settings.ablate and not off
 
     async def next_round(self, state: State) -> tuple[str, Update]:
         """The decision on the next round, or the sample's end: where to go, and what changes.
@@ -176,8 +179,9 @@ class Loop:
             if screened.findings:
                 counts["evidence"] = {qa: [one.row() for one in found] for qa, found in screened.findings.items()}
             spans.append(span(state["round"], "screen", "screen", started, **counts, unknown=screened.unknown_labels))
+            screened, looked = await self._looked(state, screened, spans)
             judged, used = await self._judged(state, screened, decision.direction, spans)
-            rulings, tokens = [*refusals(screened), *judged], _total(tokens, used)
+            rulings, tokens = [*refusals(screened), *judged], _total(_total(tokens, looked), used)
         settings = self.settings
         update = close_round(
             {**state, "tokens": tokens}, screened, rulings, decision.direction,
@@ -193,6 +197,19 @@ class Loop:
         goto, onward = await self.next_round(changed(state, update))
         return Command(goto=goto, update=update | onward | {"spans": [*spans, *onward.get("spans", [])]})
 
+    async def _looked(
+        self, state: State, screened: Screened, spans: list[dict[str, Any]]
+    ) -> tuple[Screened, int | None]:
+        """The pairs with what a model sees of their steps, where it is asked, and what that cost."""
+        if not (self.looking and screened.pairs and self.on("evidence") and self.on("judge")):
+            return screened, 0
+        started = time.time_ns()
+        looked = await self.looking.look(self.view(state), list(screened.pairs.values()))
+        found = {qa: [one.record() for one in findings] for qa, findings in looked.findings.items() if findings}
+        facts = {"asked": looked.asked, "tokens": looked.tokens, "evidence": found}
+        spans.append(span(state["round"], self.looking.name, "judge", started, **facts))
+        return replace(screened, findings=screened.findings | looked.findings), looked.tokens
+
     async def _judged(
         self, state: State, screened: Screened, direction: str, spans: list[dict[str, Any]]
     ) -> tuple[list[Ruling], int | None]:
@@ -203,17 +220,9 @@ class Loop:
         started = time.time_ns()
         judgement = await self.judge.judge(self.view(state), list(screened.pairs.values()), screened.findings)
         failure = judgement.failure
-        spans.append(
-            span(
-                state["round"],
-                "judge",
-                "judge",
-                started,
-                pairs=len(screened.pairs),
-                tokens=judgement.tokens,
-                error=failure.kind if failure else None,
-            )
-        )
+        facts = {"pairs": len(screened.pairs), "tokens": judgement.tokens, "error": failure.kind if failure else None}
+        voted = {"panel": judgement.votes} if judgement.votes else {}
+        spans.append(span(state["round"], "judge", "judge", started, **facts, **voted))
         if failure:
             return unjudged(screened, failure.kind, failure.detail, keep=False), judgement.tokens
         rulings = verdicts(screened, judgement.verdicts, direction, eliminate=self.on("elimination"))
@@ -269,16 +278,17 @@ def build_graph(
     blind: Blind | None = None,
     curation: Curation | None = None,
     recall: Recall | None = None,
+    looking: Looking | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[State, None, State, State]:
     """The compiled graph over `State`; start it with `state.initial(sample, position)`.
 
     Its dependencies are bound here, so it can be a subgraph of another graph: leave `checkpointer` out and the
     parent's is used. `on_round` is told the verdict rows of every finished round. Without `curation` a sample that
-    has no questions fails. `recall` finds the decisions of samples that are taken up again. Set `recursion_limit` to
-    `supersteps(rounds)`.
+    has no questions fails. `looking` carries out what code cannot. `recall` finds the decisions of samples that are
+    taken up again. Set `recursion_limit` to `supersteps(rounds)`.
     """
-    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind, curation, recall)
+    loop = Loop(agents, judge, policy, settings or Settings(), screens, on_round, blind, curation, recall, looking)
     names = list(agents)
     destinations = Literal[(*names, END)]  # type: ignore[valid-type]
     first = Literal[(*([curation.name] if curation else []), *names, END)]  # type: ignore[valid-type]

@@ -43,6 +43,7 @@ from .machine import supersteps
 from .models import gathered
 from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
 from .policies.registry import load_policy
+from .seats import seated, seats
 from .settings import Settings
 from .state import OUTBOX, State, initial, reopened, rows
 
@@ -211,7 +212,7 @@ class Evolution:
         check_ablations(settings.ablate, list(agents))
         await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
-        self.endpoints = await gathered(self.endpoints, self._models, self._stack)
+        self.endpoints = seated(await gathered(self.endpoints, self._models, self._stack), settings)
         await check_policy(policy, [name for name in agents if name not in settings.ablate], list(agents))
         check_prompts(library, list(agents.values()))
         identity = fingerprint(settings, library, policy, self.endpoints, list(agents))
@@ -228,6 +229,7 @@ class Evolution:
             library,
             policy,
             settings,
+            judges=seats(self.endpoints, settings.panel),
             on_round=self.progress.close_round,
             recall=recalling(self._store, self.run.id),
             checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),

@@ -52,6 +52,10 @@ class Settings(BaseModel):
     """Directions or switches (SWITCHES) that are left out."""
     judge: Literal["image", "text"] = "image"
     """What the judge sees: the image, the solution and the true parent, or only the seed's and the new text."""
+    evidence: Literal["off", "code", "full"] = "code"
+    """How the steps' manipulations are carried out: not at all, by code, or also by a model that looks and reads."""
+    panel: int = Field(default=1, ge=1, le=9)
+    """How many judges rule on every pair; the majority decides."""
     blind: int = Field(default=0, ge=0, le=8)
     """How often an accepted question is answered without its image; one that can be is turned down. 0: never."""
     survivors: bool = False
@@ -87,4 +91,6 @@ class Settings(BaseModel):
             "survivors": self.survivors,
             "blind": self.blind,
             "token_price": self.token_price,
+            "evidence": self.evidence,
+            "panel": self.panel,
         }

@@ -81,7 +81,7 @@ class Library:
         except (OSError, UnicodeDecodeError, TemplateError) as error:
             raise PromptError(f"cannot use this prompt: {error}", where=str(path)) from error
 
-    def render(self, name: str, **values: str) -> str:
+    def render(self, name: str, **values: str | bool) -> str:
         """The text `name` with `values` in their places. Raises PromptError when a value is missing."""
         try:
             return self._templates[name].render(values).strip()

@@ -39,6 +39,8 @@ _REFUSED: Final = (
     (b"\x00\x00\x00\x0cjP", "JPEG 2000"),
 )
 _JPEG_QUALITY: Final = 90
+_LEAST: Final = 28
+"""Pixels: vision models refuse images with a shorter side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,32 @@ def encoded(data: bytes, max_side: int, max_pixels: int) -> tuple[bytes, str]:
         pixels = _flat(image)
         pixels.thumbnail((max_side, max_side))
         return _written(pixels if turn is None else pixels.transpose(turn), lossless)
+
+
+def cut(data: bytes, bbox: tuple[float, ...], zoom: int, max_side: int, max_pixels: int) -> tuple[bytes, str]:
+    """Bytes and MIME type of a part of the upright image: enlarged `zoom` times, its longer side at most `max_side`.
+
+    A part of a few pixels gets some of its surroundings: at least _LEAST pixels a side, where the image has them.
+    """
+    with _opened(data, max_pixels) as image:
+        lossless = image.format in {"PNG", "GIF", "BMP"}
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        pixels = _flat(image)
+    pixels = pixels if turn is None else pixels.transpose(turn)
+    left, right = _stretch(bbox[0], bbox[2], pixels.width)
+    top, bottom = _stretch(bbox[1], bbox[3], pixels.height)
+    part = pixels.crop((left, top, right, bottom))
+    scale = min(float(zoom), max_side / max(part.size))
+    size = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
+    return _written(part.resize(size, Pillow.Resampling.LANCZOS), lossless)
+
+
+def _stretch(low: float, high: float, side: int) -> tuple[int, int]:
+    """The pixels from `low` to `high`, fractions of `side`, and more around them where they are too few."""
+    first, last = int(low * side), max(int(-(-high * side // 1)), int(low * side) + 1)
+    more = max(0, _LEAST - (last - first))
+    return max(0, first - (more + 1) // 2), min(side, last + (more + 1) // 2)
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from .contained import ImageError, open_regular, relative, shown
-from .decoding import encoded, measure
+from .crops import ZOOM
+from .decoding import cut, encoded, measure
 from .embedded import embedded_name, embedded_path, keep, uri_bytes
 from .remote import fetch
-from .sample import Image
+from .sample import Crop, Image
 
 __all__ = ["Encoded", "ImageError", "ImageLimits", "ImageRoot"]
 
@@ -113,19 +114,27 @@ class ImageRoot:
         return image
 
     def encode(self, image: Image, max_side: int = MAX_SIDE) -> Encoded:
-        """`image` upright, at most `max_side` pixels long, JPEG or PNG. Refuses a file that changed since `inspect`."""
+        """`image`, or a part of it, upright, at most `max_side` pixels long, JPEG or PNG.
+
+        Refuses a file that changed since `inspect`.
+        """
         key = (image.sha256, max_side)
         with self._lock:
             if key in self._encoded:
                 self._encoded.move_to_end(key)
                 return self._encoded[key]
-        data = self.content(image)
+        data = self.content(image.whole if isinstance(image, Crop) else image)
         try:
-            ready = _ready(*encoded(data, max_side, self.limits.max_pixels))
+            ready = _ready(*self._prepared(image, data, max_side))
         except ImageError as error:
             raise _placed(error, image.path) from error
         self._keep(key, ready)
         return ready
+
+    def _prepared(self, image: Image, data: bytes, max_side: int) -> tuple[bytes, str]:
+        if isinstance(image, Crop):
+            return cut(data, image.bbox, ZOOM, max_side, self.limits.max_pixels)
+        return encoded(data, max_side, self.limits.max_pixels)
 
     def content(self, image: Image) -> bytes:
         """The bytes of the file of `image`. Refuses a file that changed since `inspect`."""

@@ -34,6 +34,13 @@ class Image(Value):
     """What is changed when it is sent: `16-bit`, `CMYK`, `palette`, `rotated`, `animated` (its first frame is sent)."""
 
 
+class Crop(Image):
+    """A part of an image, seen closely. Made by `samples.crops.crop`; its hash tells what was cut, and how."""
+
+    whole: Image
+    bbox: BBox
+
+
 class Box(Value):
     """A labelled region (x1, y1, x2, y2) of one of the sample's images."""
 

@@ -126,6 +126,27 @@ def runs(db: sqlite3.Connection) -> list[RunLine]:
     return fetch(db, RunLine, _RUNS)
 
 
+def evidence_of(spans: Sequence[Span], number: int, qa: str, take: int) -> list[dict[str, Any]]:
+    """What carrying out the steps of a question brought in a round: by a model where one was asked, else by code."""
+    told = _told(spans, ("screen", "evidence"), "evidence", number, take)
+    return next((found[qa] for found in reversed(told) if qa in found), [])
+
+
+def ballot_of(spans: Sequence[Span], number: int, qa: str, take: int) -> dict[str, Any]:
+    """How a panel's judges voted on a question in a round; empty where one judge ruled alone."""
+    return next((found[qa] for found in _told(spans, ("judge",), "panel", number, take) if qa in found), {})
+
+
+def _told(spans: Sequence[Span], names: Sequence[str], key: str, number: int, take: int) -> list[dict[str, Any]]:
+    """An attribute of a round's spans that has one, in the order of `names`."""
+    found = [
+        one for one in spans if one.name in names and one.kind != "call" and (one.round, one.take) == (number, take)
+    ]
+    return [
+        one.attributes[key] for one in sorted(found, key=lambda one: names.index(one.name)) if key in one.attributes
+    ]
+
+
 def trace(db: sqlite3.Connection, run: str, sample: str) -> Trace | None:
     """All that is known of one sample, or None when the run has not begun it."""
     own = (run, sample)

@@ -13,6 +13,7 @@ import pytest
 from evolgraph.cli.configuration import ENDPOINT_KEYS
 from evolgraph.graph import Settings, evolve
 from evolgraph.graph.metrics import registry_of
+from evolgraph.store.connections import reading
 from prometheus_client import generate_latest
 
 from .cli.conftest import clean_environment, run_in
@@ -99,6 +100,18 @@ def test_the_evolutions_of_the_page_on_elimination_work(folder: Path) -> None:
     for line in block(ELIMINATION, "sh").splitlines():
         said = run_in(folder)(*shlex.split(line)[3:], "--limit", "2", "--rounds", "1")
         assert said.code == 0, said.err
+
+
+def test_the_panel_of_the_page_on_elimination_works(folder: Path, url: str) -> None:
+    served = re.sub(
+        r'url = ".*"', f'url = "{url}"', re.sub(r'model = ".*"', 'model = "builtin"', block(ELIMINATION, "toml"))
+    )
+    (folder / "evolgraph.toml").write_text(served)
+    said = run_in(folder)("evolve", "my_seeds.json", "--store", "run.db", "--rounds", "1", "--limit", "1", "--json")
+    assert said.code == 0, said.err
+    with reading(folder / "run.db") as db:
+        judged = db.execute("SELECT step FROM calls WHERE agent = 'judge' ORDER BY step").fetchall()
+    assert judged == [(0,), (2,), (4,)]
 
 
 def test_the_trace_commands_of_the_page_on_viewing_work(folder: Path) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from ..store.lineage import Decision, Generation, Lineage, Settled, Verdict, final_questions
 from ..store.listing import neighbours
-from ..store.traces import Call, Span, Trace, trace
+from ..store.traces import Call, Span, Trace, ballot_of, evidence_of, trace
 from . import drawing
 from .asked import FILTERS, Asked, AskedError, filter_of
 from .overview import run_line
@@ -94,7 +94,7 @@ def _round(known: Trace, decision: Decision, places: Places) -> dict[str, Any]:
         "ms": sum(one.ended_ns - one.started_ns for one in calls) / 1e6 if calls else None,
         "accepted": sum(one.accepted for one in verdicts),
         "rejected": sum(not one.accepted for one in verdicts),
-        "pairs": [_pair(known.lineage.generations, one, places) for one in verdicts],
+        "pairs": [_pair(known, one, places) for one in verdicts],
         "closed": bool(verdicts),
     }
 
@@ -105,7 +105,8 @@ def parent_of(generations: Sequence[Generation], child: Generation) -> Generatio
     return next((one for one in versions if one.outcome != "rejected"), None)
 
 
-def _pair(generations: Sequence[Generation], verdict: Verdict, places: Places) -> dict[str, Any]:
+def _pair(known: Trace, verdict: Verdict, places: Places) -> dict[str, Any]:
+    generations, carried_out = known.lineage.generations, (known.spans, verdict.round, verdict.qa, verdict.take)
     place = (verdict.qa, verdict.round, verdict.take)
     child = next((one for one in generations if (one.qa, one.round, one.take) == place), None)
     parent = parent_of(generations, child) if child else None
@@ -120,6 +121,8 @@ def _pair(generations: Sequence[Generation], verdict: Verdict, places: Places) -
         "score_before": verdict.score_before,
         "score_after": verdict.score_after,
         "flags": [{"name": name, "holds": getattr(verdict, name)} for name in FLAGS],
+        "evidence": evidence_of(*carried_out),
+        "votes": ballot_of(*carried_out),
         "child": None,
     }
     if child:

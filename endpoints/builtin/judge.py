@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .asking import doubts, giveaways
+from .evidence import contradicted
 from .gains import Pair, shortfall
 from .reading import Posed, posed
 from .scene import Scene
@@ -69,7 +70,12 @@ def _verdict(
     shown, found = plausible(look(proposed), evolved)
     scene = look([*proposed, *shown])
     told = Told(scene, parent, others)
-    found += [*faults(told, evolved), *doubts(scene, evolved), *giveaways(told, evolved)]
+    found += [
+        *contradicted(pair.get("evidence"), evolved),
+        *faults(told, evolved),
+        *doubts(scene, evolved),
+        *giveaways(told, evolved),
+    ]
     before, after = complexity(parent), complexity(evolved)
     both = Pair(str(pair.get("direction", "")), parent, evolved, others, before, after)
     if missing := shortfall(scene, both):

@@ -3,12 +3,13 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from .curation import curated
-from .judge import judge, judge_texts
+from .judge import Look, judge, judge_texts
+from .looking import looked
 from .pictures import Picture, decode
 from .plants import Plant, planted
 from .request import Request, Row
@@ -54,14 +55,8 @@ class Mind:
         def look(boxes: Sequence[Row]) -> Scene:
             return self._scene(request.facts, pictures, boxes)
 
-        if request.task == "blind":
-            return orjson.dumps({"answers": [sightless(row) for row in request.questions]}).decode(), {}
-        if request.task == "judge" and not pictures:
-            return orjson.dumps({"verdicts": judge_texts(request.pairs)}).decode(), {}
-        if request.task == "judge":
-            return orjson.dumps({"verdicts": judge(look, request.pairs, request.proposed)}).decode(), {}
-        if request.task == "curation":
-            return orjson.dumps({"questions": curated(look(()), request.seed)}).decode(), {}
+        if told := _told(request, pictures, look):
+            return orjson.dumps(told).decode(), {}
         scene = look(request.proposed)
         evolved = write(request.task, scene, request.questions, request.rejected, request.proposed, request.seed)
         evolved, kinds = planted(evolved, request.questions, plants, request.seed)
@@ -73,6 +68,22 @@ class Mind:
         scene = self._scenes.get(key) or Scene([picture.pixels for picture in pictures], facts, boxes)
         _keep(self._scenes, key, scene)
         return scene
+
+
+def _told(request: Request, pictures: Sequence[Picture], look: Look) -> dict[str, Any] | None:
+    """The reply to a task that evolves no question; None for the others."""
+    match request.task:
+        case "blind":
+            return {"answers": [sightless(row) for row in request.questions]}
+        case "judge" if not pictures:
+            return {"verdicts": judge_texts(request.pairs)}
+        case "judge":
+            return {"verdicts": judge(look, request.pairs, request.proposed)}
+        case "curation":
+            return {"questions": curated(look(()), request.seed)}
+        case "evidence":
+            return looked(request.look, look(()), pictures)
+    return None
 
 
 def _keep(cache: OrderedDict[bytes, V], key: bytes, value: V) -> None:

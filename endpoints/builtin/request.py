@@ -14,7 +14,7 @@ from ...errors import EvolgraphError
 from .held import HeldImages
 
 MODEL: Final = "builtin"
-TASKS: Final = ("perception", "reasoning", "interaction", "judge", "blind", "curation")
+TASKS: Final = ("perception", "reasoning", "interaction", "judge", "blind", "curation", "evidence")
 MAX_IMAGES: Final = 16
 _MAX_ROWS: Final = 64
 _BLOCK: Final = re.compile(r"^```json (\w+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
@@ -58,6 +58,7 @@ class Request:
     rejected: tuple[Row, ...]
     proposed: tuple[Row, ...]
     pairs: tuple[Row, ...]
+    look: Row
     seed: int
     max_tokens: int | None
 
@@ -79,7 +80,7 @@ def parse(raw: bytes, held: HeldImages | None) -> Request:
         raise BadRequest(f"at most {MAX_IMAGES} images in a request", param="messages")
     blocks = _blocks(parts)
     task = _task(body)
-    needed = {"judge": "pairs", "curation": "facts", "": ""}.get(task, "questions")
+    needed = {"judge": "pairs", "curation": "facts", "evidence": "look", "": ""}.get(task, "questions")
     if needed and needed not in blocks:
         raise BadRequest(f"the task {task} needs a fenced block `{needed}`", param="messages")
     rows = {name: _rows(name, blocks.get(name, [])) for name in _LISTS}
@@ -90,6 +91,7 @@ def parse(raw: bytes, held: HeldImages | None) -> Request:
         uuids=tuple(uuids),
         schema=_schema(body),
         facts=_facts(blocks.get("facts", {})),
+        look=_look(blocks.get("look", {})),
         seed=_integer(body, "seed", default=0) or 0,
         max_tokens=_integer(body, "max_completion_tokens", default=_integer(body, "max_tokens", default=None)),
         **rows,
@@ -211,6 +213,12 @@ def _rows(name: str, value: Any) -> tuple[Row, ...]:
     if len(value) > _MAX_ROWS:
         raise BadRequest(f"the block `{name}` has {len(value)} rows, more than {_MAX_ROWS}", param="messages")
     return tuple(value)
+
+
+def _look(value: Any) -> Row:
+    if not isinstance(value, dict):
+        raise BadRequest("the block `look` must be an object", param="messages")
+    return value
 
 
 def _facts(value: Any) -> Row:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
 from . import geometry
+from .anaphora import mistaken
 from .answers import answer_claims
 from .claims.grammar import Claim
 from .claims.looks import Coloured
@@ -125,6 +127,7 @@ def _values(claim: Claim) -> frozenset[str]:
 def _placed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
     for text in (*(description for _, description in evolved.steps), evolved.answer):
         yield from (Fault("correct", reason) for reason in misplaced(scene, text))
+    yield from (Fault("correct", reason) for reason in mistaken(scene, evolved))
 
 
 def _rests_elsewhere(told: Told, claim: Claim) -> bool:
@@ -171,12 +174,18 @@ def _presumed(scene: Scene, evolved: Posed) -> Iterator[Fault]:
             if claim.check(scene) is False:
                 yield Fault("grounded", _refuted(scene, claim))
     for label in {region.label for region in scene.regions}:
-        for match in whole(label, rf"({_COLOURS}) ").finditer(f"{said} {evolved.answer}"):
-            having = scene.with_label(label)
-            if base_name(label.split()[0]) is None and all(
-                _excluded(scene, region, match.group(1)) for region in having
-            ):
-                yield Fault("grounded", f"there is no {match.group(0)} in the image")
+        if base_name(label.split()[0]) is not None:
+            continue
+        having = scene.with_label(label)
+        for match in _coloured(label).finditer(f"{said} {evolved.answer}"):
+            if all(_excluded(scene, region, match.group(1)) for region in having):
+                yield Fault("grounded", f"no {label} in the image is {match.group(1).lower()}")
+
+
+@lru_cache(1024)
+def _coloured(label: str) -> re.Pattern[str]:
+    """A colour before one or several things of this kind."""
+    return re.compile(rf"\b({_COLOURS}) (?:{re.escape(label)}|{re.escape(plural(label))})\b", re.IGNORECASE)
 
 
 def _excluded(scene: Scene, region: Region, colour: str) -> bool:

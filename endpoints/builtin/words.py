@@ -49,7 +49,7 @@ _IRREGULAR: Final = {
     "fish": "fish",
 }
 _SINGULAR: Final = {plural: single for single, plural in _IRREGULAR.items()}
-_ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NUMBER: Final = r"-?\d+(?:\.\d+)?"
 
 
@@ -121,12 +121,12 @@ def split_list(text: str) -> list[str]:
 
 def ordinal(number: int) -> str:
     """The ordinal of a number from 1 ("third"); figures above ten."""
-    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"{number}th"
+    return ORDINALS[number - 1] if number <= len(ORDINALS) else f"{number}th"
 
 
 def ordinal_number(word: str) -> int | None:
     """The number of an ordinal word ("third" gives 3), or None."""
-    return _ORDINALS.index(word.lower()) + 1 if word.lower() in _ORDINALS else None
+    return ORDINALS.index(word.lower()) + 1 if word.lower() in ORDINALS else None
 
 
 def figure(number: float, places: int = 2) -> str:

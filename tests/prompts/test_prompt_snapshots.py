@@ -55,6 +55,10 @@ def _judge() -> str:
     return Judge(_NoModel(), PROMPTER).task(view, pairs, found)
 
 
+def _look(name: str, look: dict[str, str]) -> str:
+    return PROMPTER.library.render(name, look=data_lines(look))
+
+
 def _facts() -> str:
     text = PROMPTER.messages(SAMPLE, "")[1].parts[1]
     assert isinstance(text, TextPart)
@@ -85,6 +89,9 @@ TEXTS = {
     "judge": _judge,
     "judge_text": lambda: PROMPTER.library.render("judge_text", pairs=data_lines([SEEN_AS_TEXT])),
     "blind": lambda: PROMPTER.library.render("blind", questions=data_lines([{"id": "q0", "question": "What is red?"}])),
+    "grounding": lambda: _look("grounding", {"manipulation": "Grounding", "target": "left cup"}),
+    "referring": lambda: _look("referring", {"manipulation": "Referring", "shown": "a part"}),
+    "reading": lambda: _look("reading", {"manipulation": "OCR", "shown": "a part", "target": "plate"}),
     "route": _route,
     "repair": lambda: PROMPTER.repair("evolved.0.answer: Field required"),
 }

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from evolgraph.cli.showing import show
 from evolgraph.store.store import Store
 from PIL import Image as Picture
 
@@ -87,6 +89,36 @@ async def test_a_sample_shows_its_rounds_boxes_changes_and_messages(site: Site) 
     assert len(page.all("pre")) == 2 * 3  # two calls, each with system, user and reply
     assert twin["next"] is not None
     assert twin["previous"] is None
+
+
+async def test_a_pair_shows_where_a_model_looked_and_how_the_judges_voted(site: Site, tmp_path: Path) -> None:
+    found = [
+        {"step": 1, "found": "that box is cup", "agrees": True},
+        {
+            "step": 2,
+            "found": "a model reads '7'",
+            "agrees": False,
+            "by": "model",
+            "seen": [0.1, 0.2, 0.3, 0.6],
+            "image": 0,
+        },
+    ]
+    votes = {"correct": [True, False, True], "score_after": [5, 4, 6], "disagree": ["correct"]}
+    spans = [
+        {"run": RUN, "sample": "first", "round": 2, "id": f"2/{name}", "name": name, "kind": "judge", "started_ns": 1,
+         "ended_ns": 2, "status": "ok", "attributes": attributes}
+        for name, attributes in (("evidence", {"evidence": {"q1": found}}), ("judge", {"panel": {"q1": votes}}))
+    ]  # fmt: skip
+    async with Store.open(tmp_path / "run.db") as store:
+        await store.writer.insert({"spans": spans})
+    page = await site.page("sample", id="first")
+    (cut,) = [one for one in page.all("svg") if one.get("aria-label") == "what was looked at"]
+    assert cut["viewbox"] == "6.4 9.6 12.8 19.2", "the box on the image, in its pixels"
+    (twin,) = (await site.json("sample", id="first"))["rounds"][1]["pairs"]
+    assert twin["evidence"] == found and twin["votes"] == votes
+    told = CliRunner().invoke(show, [str(tmp_path / "run.db"), "first"])
+    assert "evidence, step 2, does not agree: a model reads '7'" in told.output
+    assert "the judges disagree, correct: yes, no, yes" in told.output and "their scores: 5, 4, 6" in told.output
 
 
 async def test_neighbours_are_those_of_the_filter(site: Site) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Self
 from ..colours import NAMES
 from ..geometry import BBox
 from ..scene import Scene
-from ..words import NUMBER_WORDS, figure, listed, number_of, split_list
+from ..words import NUMBER_WORDS, ORDINALS, figure, listed, number_of, split_list
 
 NUMBER: Final = r"-?\d[\d,]*(?:\.\d+)?"
 _COLOUR_WORDS: Final = "|".join(NAMES)
@@ -23,7 +23,9 @@ _SLOTS: Final = {
     "unit": r"(?: (?!times|higher|lower|more|less|of )(?:percentage points|[a-z%]+))?",
     "text": r"[^'\"“”]+(?:'\w[^'\"“”]*)*",
     "any": r".+?",
-    "place": r"(?:(?:upper|middle|lower) (?:left|middle|right)|centre|(?:upper|lower|left|right) half)"
+    "ordinal": "|".join(ORDINALS),
+    "place": r"(?:(?:upper|middle|lower|higher|top|bottom) (?:left|middle|right)|centre"
+    r"|(?:upper|lower|higher|top|bottom|left|right) half)"
     r"(?: part| corner)?",
     "side": r"to the left of|to the right of|above|below",
     "direction": r"from (?:left to right|right to left|top to bottom|bottom to top)",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from ..colours import base_name
 from ..scene import Scene
 from ..words import number_word, plural, singular
 from .grammar import Claim
@@ -37,15 +38,29 @@ class Counted(Claim):
         return number_word(self.count)
 
     def check(self, scene: Scene) -> bool | None:
-        """By the caption's number; else by the boxes: fewer than they are is False."""
+        """By the caption's number; else by the boxes: fewer than they are is False. A colour before it counts too."""
         label = singular(self.label.lower())
-        told = scene.facts.counts.get(label, scene.facts.counts.get(label.split()[-1]))
+        colour, _, kind = label.partition(" ")
+        boxed = len(scene.with_label(label))
+        told = scene.facts.counts.get(label)
+        if told is None and kind and base_name(colour) and not boxed:
+            return self._of_colour(scene, colour, kind)
+        told = scene.facts.counts.get(label.rsplit(maxsplit=1)[-1]) if told is None else told
         if told is not None:
             return told == self.count
-        boxed = len(scene.with_label(label))
         if not boxed:
             return None
         return True if boxed == self.count else False if self.count < boxed or boxed > 1 else None
+
+    def _of_colour(self, scene: Scene, colour: str, kind: str) -> bool | None:
+        """By what the boxes of that kind show: so many surely have the colour, so many may have it."""
+        having = [scene.could_be(region, colour) for region in scene.with_label(kind)]
+        if not having or scene.facts.counts.get(kind, len(having)) > len(having):
+            return None
+        surely, maybe = having.count(True), len(having) - having.count(False)
+        if surely <= self.count <= maybe:
+            return True if surely == maybe else None
+        return False
 
 
 @dataclass(frozen=True)

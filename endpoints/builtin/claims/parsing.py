@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..geometry import literal
+from .entries import Costing, Multiplied, Outnumbers, Over, Ranked, Under
 from .grammar import Claim, parse_box
 from .looks import Brighter, Coloured, Larger, Light, Prevailing, Shaped, Share, Times, Toned
 from .numbers import Averaged, Calculation, Counted, Exceeds, Extreme, Reads, Summed, Valued
@@ -26,9 +27,15 @@ KINDS: Final[tuple[type[Claim], ...]] = (
     Beside,
     Brighter,
     Larger,
+    Outnumbers,
+    Costing,
     Counted,
     Reads,
     Exceeds,
+    Multiplied,
+    Under,
+    Over,
+    Ranked,
     Summed,
     Averaged,
     Valued,
@@ -41,6 +48,7 @@ _NUMBER: Final = r"-?\d+(?:\.\d+)?"
 _SUM: Final = re.compile(
     rf"((?:\(?\s*-?\d+(?:\.\d+)?\s*\)?\s*[-+*/]\s*)+\(?\s*\d+(?:\.\d+)?\s*\)?)\s*(?:=|≈)\s*({_NUMBER})"
 )
+_TIMES: Final = re.compile(rf"(?<![\w.])({_NUMBER}) times ({_NUMBER}) is ({_NUMBER})")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9'\"“(])|\n+")
 _CLAUSES: Final = re.compile(r";\s+|,? so (?=the |[A-Z])|, (?:while|but|and|whereas) (?=the |there )")
 _LEAD: Final = re.compile(r"^(?:(?:so|therefore|thus|hence|yes|no|then|here|finally|also|and)[,:]? )+", re.I)
@@ -71,6 +79,8 @@ def _clause(clause: str) -> Claim | None:
 def _calculations(sentence: str) -> Iterator[Claim]:
     for match in _SUM.finditer(sentence):
         yield Calculation(match.group(1).strip(), float(match.group(2)))
+    for one, other, result in _TIMES.findall(sentence):
+        yield Calculation(f"{one} * {other}", float(result))
 
 
 def _boxes(sentence: str) -> Iterator[Claim]:

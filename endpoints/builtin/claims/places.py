@@ -9,6 +9,7 @@ from ..scene import Scene
 from .grammar import Claim
 
 _SIDES = {"to the left of": "left", "to the right of": "right", "above": "above", "below": "below"}
+_ROWS = {"higher": "upper", "top": "upper", "bottom": "lower"}
 _ORDERS = {
     "from left to right": (0, False),
     "from right to left": (0, True),
@@ -57,7 +58,8 @@ class Placed(Claim):
         region = scene.named(self.name)
         if region is None:
             return None
-        place = self.place.removesuffix(" part").removesuffix(" corner")
+        said = self.place.lower().removesuffix(" part").removesuffix(" corner")
+        place = " ".join(_ROWS.get(word, word) for word in said.split())
         if place.endswith(" half"):
             side = place.removesuffix(" half")
             known = geometry.half(region.bbox, "x" if side in {"left", "right"} else "y")
