@@ -44,7 +44,7 @@ async def measure(given: Namespace, settings: Settings, out: Console | None, sam
     if sampler:
         sampler.start()
     async with evolve(given.seeds, store=given.store, endpoints=[endpoint], settings=settings) as running:
-        display = asyncio.create_task(show_progress(lambda seconds: line_of(running, seconds), out) if out else None
+        display = asyncio.create_task(show_progress(lambda seconds: line_of(running, seconds), out)) if out else None
         async for _ in running:
             pass
         if display:

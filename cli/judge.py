@@ -6,6 +6,8 @@ from typing import Any
 import click
 import orjson
 
+from .stores import StorePath
+
 _PATH = click.Path(path_type=Path)
 
 
@@ -15,7 +17,7 @@ def judge() -> None:
 
 
 @judge.command()
-@click.argument("store", type=_PATH)
+@click.argument("store", type=StorePath())
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Pairs to label.")
 @click.option("-o", "--output", type=_PATH, required=True, help="HTML file to write; it opens offline.")
 @click.option(
@@ -39,7 +41,7 @@ def sample(store: Path, *, number: int, output: Path, images: Path | None, seed:
 
 
 @judge.command()
-@click.argument("store", type=_PATH)
+@click.argument("store", type=StorePath())
 @click.option("--labels", type=_PATH, required=True, help="The labels.jsonl that a sheet of this run saved.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def calibrate(store: Path, *, labels: Path, as_json: bool) -> None:

@@ -38,7 +38,7 @@ def as_one(path: Path) -> Path:
     if not found:
         raise StoreError("no stores in this folder", where=str(path), remedy="name a store", kind="open")
     merged, about = path / MERGED, path / f"{MERGED}.of"
-    with _alone(path / f"{MERGED}.lock"):
+    with _alone(path / "merging.lock"):
         seen = orjson.dumps([_signature(shard) for shard in found])
         if not (merged.exists() and about.exists() and about.read_bytes() == seen):
             about.unlink(missing_ok=True)
