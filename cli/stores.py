@@ -1,5 +1,6 @@
 """The argument that names a store: an SQLite file, or the folder of a run by several workers."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,4 +17,4 @@ class StorePath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path of one store. Raises StoreError for a folder of which none can be made."""
-        return as_one(Path(super().convert(value, param, ctx)))
+        return as_one(Path(os.fsdecode(super().convert(value, param, ctx))))
