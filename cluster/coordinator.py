@@ -46,6 +46,7 @@ class Coordinator:
         self._reports: dict[int, Report] = {}
         self._joined: set[int] = set()
         self._since = 0.0
+        self._cpu_began = time.process_time()
         self._homes: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
     async def begin(self) -> tuple[str, int]:
@@ -137,7 +138,7 @@ class Coordinator:
         progress.quarantined = self._quarantined
         outages = dict.fromkeys(line for one in self._reports.values() for line in one.outages)
         stats = added(Stats, [one.stats for one in reports])
-        cpu_s = sum(one.cpu_s for one in reports)
+        cpu_s = sum(one.cpu_s for one in reports) + time.process_time() - self._cpu_began
         return Status(progress, stats, tuple(outages), self._restarts, cpu_s, self._stop or self._purse.spent)
 
     @property
