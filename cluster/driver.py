@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -124,7 +125,9 @@ class ClusterRun:
             os.environ.update(_LOCAL)
         ray = _ray()
         self._stack.enter_context(_unheard())
-        await asyncio.to_thread(_connect, ray, self._address, self._plan.workers)
+        # What Ray leaves goes with it. Removed last: until then its processes write there.
+        logs = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+        await asyncio.to_thread(_connect, ray, self._address, self._plan.workers, logs)
         self._stack.callback(ray.shutdown)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
@@ -188,7 +191,7 @@ def _ray() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str | None, workers: int) -> None:
+def _connect(ray: Any, address: str | None, workers: int, logs: str) -> None:
     if address:
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -198,7 +201,7 @@ def _connect(ray: Any, address: str | None, workers: int) -> None:
         return
     ray.init(
         address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=workers,
-        object_store_memory=80 << 20,
+        object_store_memory=80 << 20, _temp_dir=logs,
     )  # fmt: skip
 
 
