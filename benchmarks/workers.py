@@ -49,7 +49,7 @@ def _run(plan: Plan, seeds: Path, number: int, store: Path) -> dict[str, Any]:
         options |= {"out": store.with_suffix(".jsonl"), "target": 10, "patience": 0}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         command = [sys.executable, "-m", "evolgraph.cli", "evolve", str(seeds), "--json", *words]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
         found, seen = orjson.loads(done.stdout), server_stats(url)
     calls, began, ended = _span(store)
     return {
