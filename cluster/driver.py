@@ -91,8 +91,7 @@ class ClusterRun:
             if timer:
                 timer.cancel()
             looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await looking
+            await asyncio.gather(looking, return_exceptions=True)  # without a coordinator, the workers tell of it
         if error := self._first(ended):
             raise error
         self.status = await self._coordinator.status.remote()
@@ -214,8 +213,10 @@ def _unheard() -> Any:
 
 def _told(error: BaseException) -> EvolgraphError:
     """A worker's error as it was raised there, or one that tells how the worker was lost."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, EvolgraphError):
+    cause = error
+    while isinstance(inner := getattr(cause, "cause", None), BaseException):
+        cause = inner  # a worker may have met the coordinator's
+    if isinstance(cause, EvolgraphError) and cause is not error:
         return cause
     said = " ".join(str(error).split())
     return ClusterError(f"a worker was lost: {said}", remedy="start the same command again: it goes on")
