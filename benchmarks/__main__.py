@@ -25,12 +25,14 @@ from . import soak as soaking
 from . import startup as start_scenario
 from . import suite, viewing
 from . import tuning as tuning_scenario
+from . import workers as worker_scenario
 from .kills import Plan, kills, shown
 from .resume import resume
 from .throughput import Workload, table, throughput
 
 _NEW = Workload()
 _PLAN = Plan()
+_WORKERS = worker_scenario.Plan()
 _MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
 _SEEDS = seed_scenario.Plan()
@@ -95,6 +97,16 @@ def _lanes(as_json: bool, **options: float) -> None:
     """How busy four servers of unlike capacity are kept, and what the death of one does."""
     found = lane_scenario.lanes(lane_scenario.Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else lane_scenario.shown(found))
+
+
+@benchmarks.command("workers")
+@click.option("--samples", default=_WORKERS.samples, show_default=True, type=click.IntRange(1))
+@click.option("--turns", default=_WORKERS.turns, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _workers(as_json: bool, **options: int) -> None:
+    """Calls a second and CPU a call of one run on Ray by one worker and by two."""
+    found = worker_scenario.workers(worker_scenario.Plan(**options))  # type: ignore[arg-type]
+    click.echo(orjson.dumps(found).decode() if as_json else worker_scenario.shown(found))
 
 
 @benchmarks.command("mix")

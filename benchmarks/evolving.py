@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 import uvloop
-from evolgraph.cli.display import show_progress
+from evolgraph.cli.display import line_of, show_progress
 from evolgraph.endpoints.client import Endpoint
 from evolgraph.graph import evolve, machine, outcome, run, state
 from evolgraph.graph.settings import Settings
@@ -44,7 +44,7 @@ async def measure(given: Namespace, settings: Settings, out: Console | None, sam
     if sampler:
         sampler.start()
     async with evolve(given.seeds, store=given.store, endpoints=[endpoint], settings=settings) as running:
-        display = asyncio.create_task(show_progress(running, out)) if out else None
+        display = asyncio.create_task(show_progress(lambda seconds: line_of(running, seconds), out)) if out else None
         async for _ in running:
             pass
         if display:

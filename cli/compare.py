@@ -6,7 +6,9 @@ from typing import Any
 import click
 import orjson
 
-_STORE = click.Path(path_type=Path)
+from .stores import StorePath
+
+_STORE = StorePath()
 
 
 @click.command()

@@ -6,10 +6,11 @@ import click
 import orjson
 
 from ..store.connections import reading
+from .stores import StorePath
 
 
 @click.command()
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=StorePath())
 def datasette(store: Path) -> None:
     """Print metadata for Datasette: descriptions, facets and ready queries for the tables of STORE.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..endpoints.endpoint import Endpoint
-from ..graph.outcome import Summary
+from ..endpoints.stats import Stats
+from ..graph.outcome import Progress, Summary
 from ..graph.run import Evolution
 
 LIVE_EVERY_S: Final = 0.25
@@ -33,24 +34,30 @@ def same_model(endpoints: Sequence[Endpoint]) -> str:
     return f"{both[0]} judges its own questions, and models prefer their own: a judge of another family is fairer."
 
 
-async def show_progress(run: Evolution, out: Console) -> None:
-    """Shows the run's state until cancelled: a live line on a terminal, else a line every ten seconds."""
+async def show_progress(line: Callable[[float], str], out: Console) -> None:
+    """Shows `line`, told the seconds since now, until cancelled: live on a terminal, else every ten seconds."""
     started = time.monotonic()
     if not out.is_terminal:
         while True:
             await asyncio.sleep(LINE_EVERY_S)
-            out.print(_line(run, time.monotonic() - started), soft_wrap=True)
+            out.print(line(time.monotonic() - started), soft_wrap=True)
     with Live(console=out, auto_refresh=False, transient=True) as live:
         while True:
-            live.update(Text(_line(run, time.monotonic() - started)), refresh=True)
+            live.update(Text(line(time.monotonic() - started)), refresh=True)
             await asyncio.sleep(LIVE_EVERY_S)
 
 
-def _line(run: Evolution, seconds: float) -> str:
-    progress, stats = run.progress, run.client.stats
+def line_of(run: Evolution, seconds: float) -> str:
+    """The state of a run in this process."""
+    waiting = [f"{lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
+    return progress_line(run.progress, run.client.stats, run.settings.limit, waiting, seconds)
+
+
+def progress_line(progress: Progress, stats: Stats, limit: int | None, waiting: Sequence[str], seconds: float) -> str:
+    """A run's state in one line: `limit` is that of its samples, `waiting` are the endpoints that it waits for."""
     judged = progress.accepted + progress.rejected
     tokens = f"{stats.prompt_tokens + stats.completion_tokens:,}" if not stats.unmetered else "unknown"
-    known = progress.seen if progress.read_all else run.settings.limit
+    known = progress.seen if progress.read_all else limit
     parts = [
         f"{progress.done}/{known or f'{progress.seen}+'} samples",
         f"{progress.rounds} rounds",
@@ -62,7 +69,7 @@ def _line(run: Evolution, seconds: float) -> str:
     if known and fresh:
         left = (known - progress.done) * seconds / fresh
         parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
-    parts += [f"waiting for {lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
+    parts += [f"waiting for {endpoint}" for endpoint in waiting]
     if progress.quarantined:
         parts.append(f"{progress.quarantined} quarantined")
     return " | ".join(parts)

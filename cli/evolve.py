@@ -85,6 +85,12 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--metrics-port", type=click.IntRange(0, 65535), metavar="N", help="Serve Prometheus metrics; 0: any port."
 )
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+    help="ray: by several workers, with --store as their folder; needs evolgraph[ray].",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 9999), help="Workers on Ray.  [default: the CPUs there are]")
+@click.option("--ray-address", metavar="ADDR", help="A Ray cluster that runs already.  [default: Ray on this machine]")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 def evolve(ctx: click.Context, /, **options: Any) -> None:
@@ -98,10 +104,14 @@ def evolve(ctx: click.Context, /, **options: Any) -> None:
     endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
     preset = PRESETS[options["preset"]].items()
     options |= {name: value for name, value in preset if ctx.get_parameter_source(name) is ParameterSource.DEFAULT}
-    ctx.exit(_run(_evolve(endpoints, options)))
+    if options["engine"] == "ray":
+        from .clustered import evolve_on_ray
+
+        ctx.exit(run_loop(evolve_on_ray(endpoints, options)))
+    ctx.exit(run_loop(_evolve(endpoints, options)))
 
 
-def _run(work: Any) -> int:
+def run_loop(work: Any) -> int:
     """Runs `work` on uvloop where there is one."""
     try:
         from uvloop import new_event_loop
@@ -133,7 +143,7 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     from ..graph.run import evolve as start
     from .display import console, same_model
     from .metrics import listening, metrics_served
-    from .stopping import GO_ON, INTERRUPTED, stopping_on_signals
+    from .stopping import stopping_on_signals
 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
@@ -141,7 +151,7 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
     check_writable(results)
     run = start(
-        seeds, store=store, images=options["images"], endpoints=endpoints, settings=_settings(options),
+        seeds, store=store, images=options["images"], endpoints=endpoints, settings=settings_of(options),
         resume=options["resume"] == "auto", layout=options["layout"],
         allow_image_hosts=options["allow_image_hosts"],
     )  # fmt: skip
@@ -166,25 +176,32 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     if options["as_json"]:
         click.echo(orjson.dumps({**asdict(summary), **told}).decode())
     else:
-        _show(summary, reasons, told, out)
+        show(summary, reasons, told, out)
         more = f", bad rows {bad_rows}" if quarantined else ""
         out.print(f"results {results}, store {store}{more}", soft_wrap=True)
     if summary.pending and not run.stopped:
         out.print(_left(summary.pending, options["limit"]), soft_wrap=True)
-    if run.stopped:
-        out.print(f"{run.stopped}: {GO_ON}", soft_wrap=True)
-        return EXIT_INTERRUPTED if run.stopped == INTERRUPTED else EXIT_BUDGET
+    return exit_code(summary, run.stopped, out)
+
+
+def exit_code(summary: "Summary", stopped: str | None, out: "Console") -> int:
+    """How the command ends, which `out` is told where there is something left to do."""
+    from .stopping import GO_ON, INTERRUPTED
+
+    if stopped:
+        out.print(f"{stopped}: {GO_ON}", soft_wrap=True)
+        return EXIT_INTERRUPTED if stopped == INTERRUPTED else EXIT_BUDGET
     return EXIT_FAILED if summary.failed else 0
 
 
 async def _settle(run: "Evolution", out: "Console") -> None:
     """Takes the run's outcomes to their end while its progress is shown."""
-    from .display import show_progress
+    from .display import line_of, show_progress
 
     # What was imported stays: keep the collector from walking it, and let it come less often.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    display = asyncio.create_task(show_progress(run, out))
+    display = asyncio.create_task(show_progress(lambda seconds: line_of(run, seconds), out))
     try:
         async for _ in run:
             pass
@@ -194,9 +211,10 @@ async def _settle(run: "Evolution", out: "Console") -> None:
             await display
 
 
-def _show(
+def show(
     summary: "Summary", reasons: dict[str, list[tuple[str, int, str]]], told: dict[str, Any], out: "Console"
 ) -> None:
+    """Prints the run's tables and the estimate that was `told`, if any."""
     from .display import show_estimate, show_summary
 
     show_summary(summary, reasons, out)
@@ -212,7 +230,8 @@ def _left(pending: int, limit: int | None) -> str:
     return f"{pending} pending sample{'s' if pending > 1 else ''} of an earlier start: {why}"
 
 
-def _settings(options: dict[str, Any]) -> Settings:
+def settings_of(options: dict[str, Any]) -> Settings:
+    """The settings that the options say."""
     limit = {"limit": options["estimate"]} if options["estimate"] else {}
     return Settings(**{name: options[name] for name in Settings.model_fields} | limit)
 

@@ -6,6 +6,8 @@ from typing import Any
 import click
 import orjson
 
+from .stores import StorePath
+
 
 class _Rounds(click.ParamType):
     name = "final|all|N"
@@ -19,7 +21,7 @@ class _Rounds(click.ParamType):
 
 
 @click.command()
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=StorePath())
 @click.option(
     "--format", "form", required=True, help="Layout of the file.",
     type=click.Choice(["mmevol", "llava", "sharegpt", "openai", "parquet", "preference"]),

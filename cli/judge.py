@@ -7,6 +7,7 @@ import click
 import orjson
 
 from .judge_audit import audit
+from .stores import StorePath
 
 _PATH = click.Path(path_type=Path)
 
@@ -20,7 +21,7 @@ judge.add_command(audit)
 
 
 @judge.command()
-@click.argument("store", type=_PATH)
+@click.argument("store", type=StorePath())
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Pairs to label.")
 @click.option("-o", "--output", type=_PATH, required=True, help="HTML file to write; it opens offline.")
 @click.option(
@@ -44,7 +45,7 @@ def sample(store: Path, *, number: int, output: Path, images: Path | None, seed:
 
 
 @judge.command()
-@click.argument("store", type=_PATH)
+@click.argument("store", type=StorePath())
 @click.option("--labels", type=_PATH, required=True, help="The labels.jsonl that a sheet of this run saved.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def calibrate(store: Path, *, labels: Path, as_json: bool) -> None:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "export": ("export:export", "Write a run's questions in a training format."),
     "graph": ("graph:graph", "Draw the state machine."),
     "judge": ("judge:judge", "Hold the judge's verdicts against those of people, and ask it anew."),
+    "merge": ("merge:merge", "Merge the stores of a run by several workers into one."),
     "policy": ("policy:policy", "Judge and tune routing policies on a recorded run."),
     "report": ("report:report", "Report on a run: figures, charts and examples in one HTML file."),
     "seeds": ("seeds:seeds", "Draw seed samples with known truth, or check yours."),

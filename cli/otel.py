@@ -12,6 +12,7 @@ from ..errors import EvolgraphError
 from ..store import traces
 from ..store.connections import reading
 from ..store.runs import newest_run
+from .stores import StorePath
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -20,7 +21,7 @@ _PAGE = 200
 
 
 @click.command()
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=StorePath())
 @click.option("--otlp", metavar="URL", help="Send them to this OTLP/HTTP receiver, such as http://127.0.0.1:4318.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write them as OTLP/JSON lines.")
 @click.option("--names", type=click.Choice(["genai", "openinference"]), default="genai", show_default=True)

@@ -8,12 +8,13 @@ import click
 import orjson
 
 from ..errors import EvolgraphError
+from .stores import StorePath
 
 if TYPE_CHECKING:
     from ..graph.tuning.evaluation import Evaluation
     from ..graph.tuning.recorded import Recorded
 
-_STORE = click.argument("store", type=click.Path(path_type=Path))
+_STORE = click.argument("store", type=StorePath())
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _POLICIES = click.option(
     "--policy", "specs", multiple=True, metavar="NAME|FILE", help="Policy to judge; repeatable.  [default: uniform]"

@@ -6,12 +6,13 @@ import click
 import orjson
 
 from ..samples.images import ImageRoot
+from .stores import StorePath
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("store", type=_PATH)
+@click.argument("store", type=StorePath())
 @click.option("-o", "--output", type=_PATH, help="HTML file to write; it holds everything and opens offline.")
 @click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.  [default: the run's]"

@@ -4,19 +4,26 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from rich.console import Console
 
-from ..graph.run import GRACE_S, Evolution
+from ..graph.run import GRACE_S
 
 INTERRUPTED: Final = "interrupted"
 GO_ON: Final = "start the same command again to go on"
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Stoppable(Protocol):
+    """A run."""
+
+    def stop(self, reason: str) -> None:
+        """Ends it in order."""
+
+
 @contextlib.contextmanager
-def stopping_on_signals(run: Evolution, out: Console) -> Iterator[None]:
+def stopping_on_signals(run: Stoppable, out: Console) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or SIGHUP lets calls in flight finish, the second stops at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task

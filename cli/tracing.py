@@ -12,8 +12,9 @@ from rich.table import Table
 from ..errors import EvolgraphError
 from ..store import traces
 from ..store.connections import reading
+from .stores import StorePath
 
-STORE = click.argument("store", type=click.Path(path_type=Path))
+STORE = click.argument("store", type=StorePath())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 RUN = click.option("--run", "run_id", metavar="RUN", help="Which run or fork.  [default: the newest that is no fork]")
 LINES = click.option("--ndjson", is_flag=True, help="Print one JSON object a line.")

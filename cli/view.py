@@ -11,6 +11,7 @@ import click
 from ..errors import EvolgraphError
 from ..store.connections import reading
 from ..viewer.asked import Prices
+from .stores import StorePath
 from .tracing import RUN, chosen_run
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PORT = 8484
 
 
 @click.command()
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=StorePath())
 @RUN
 @click.option("--port", type=click.IntRange(0, 65535), show_default=f"{PORT}, or a free one", help="0: a free one.")
 @click.option(

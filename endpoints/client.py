@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
@@ -142,6 +142,10 @@ class Client:
         """The endpoints that are down while nothing else can do their work: the run waits for them."""
         return self._pool.outages()
 
+    def send_home(self, affinity: str, urls: Collection[str]) -> None:
+        """Has the requests with `affinity` (an image's hash) go to those of the endpoints that are at `urls`."""
+        self._pool.send_home(affinity, urls)
+
     async def ask(self, ask: Ask[T]) -> Answer[T]:
         """Answer `ask`. Failures of this one ask are in the Answer's kind.
 
@@ -228,7 +232,7 @@ class Client:
     async def _out(self, lane: Lane, size: int, begin: Begin) -> AsyncIterator[None]:
         """Around every request: room for its bytes, the gate, and the counts."""
         async with lane.room.hold(size):
-            self._admit()
+            await self.gate.enter(self.stats)
             self.stats.sent += 1  # at once, so that no other request takes its place in a budget
             try:
                 await begin()

@@ -41,6 +41,10 @@ class Gate:
             self.reason = reason
             self.on_close()
 
+    async def enter(self, stats: Stats) -> None:
+        """Like `admit`, at the moment a request goes out. Where a budget is shared, this waits for a part of it."""
+        self.admit(stats)
+
     def admit(self, stats: Stats) -> None:
         """Raises Stopped when no request may go out; `stats` counts what went out before."""
         spent = {

@@ -69,7 +69,9 @@ class Lane:
     ) -> None:
         self.endpoint = endpoint
         self.pace = Pace(endpoint.max_in_flight)
-        self.slots = Slots(lambda: 0 if self.down else self.pace.limit)
+        self.share: int | None = None
+        """The most requests in flight that this process may have of what several share; None: all of them."""
+        self.slots = Slots(lambda: 0 if self.down else self.limit)
         self.held = Held(trusted=bool(endpoint.image_uuid))
         self.room = Room(endpoint.max_bytes_in_flight)
         self.counts = Counts()
@@ -95,6 +97,20 @@ class Lane:
         """How requests to it are written."""
         seeded = self.endpoint.send_seed is not False
         return Dialect(self.held.trusted, self.held, schema_in_prompt=self.ignores_schema, seeded=seeded)
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be in flight now."""
+        return self.pace.limit if self.share is None else min(self.pace.limit, self.share)
+
+    def allot(self, share: int) -> None:
+        """Sets the share of this process; with 0 nothing goes out, not even a probe."""
+        self.share = share
+        self.slots.hand_out()
+        if share and self.down:
+            self.send_away()
+        elif self.slots.free:
+            self._on_free(self)
 
     @property
     def down(self) -> bool:
@@ -147,7 +163,7 @@ class Lane:
 
     async def enter(self, group: object = None) -> Turn:
         """Waits for a slot and for the end of a pause. `group` is whom `relieve` may send to another lane."""
-        if self.down and not self._probing:
+        if self.down and not self._probing and self.share != 0:
             self._prober = asyncio.current_task()
             entered = False
             try:

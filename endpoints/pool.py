@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -48,11 +48,20 @@ class Group:
             chosen = _with_room([home, *order] if home in ready else order, ready)
             if home in ready:
                 return chosen  # to wait, or to go elsewhere for once
-        self._homes[affinity] = chosen
+        self._take_home(affinity, chosen)
+        return chosen
+
+    def send_home(self, affinity: str, urls: Collection[str]) -> None:
+        """Makes the first lane at one of `urls` the home of an image; without any, nothing changes."""
+        found = next((lane for lane in self.lanes if lane.endpoint.url in urls), None)
+        if found:
+            self._take_home(affinity, found)
+
+    def _take_home(self, affinity: str, lane: Lane) -> None:
+        self._homes[affinity] = lane
         self._homes.move_to_end(affinity)
         if len(self._homes) > _HOMES:
             self._homes.popitem(last=False)
-        return chosen
 
     def relieve(self, idle: Lane) -> None:
         """Has one of its requests that wait at the fullest lane choose again, now that `idle` has a free slot.
@@ -96,6 +105,11 @@ class Pool:
     def pick(self, role: str, affinity: str) -> Lane:
         """The lane for the next request of `role` (see Group.pick)."""
         return self._of(role).pick(affinity)
+
+    def send_home(self, affinity: str, urls: Collection[str]) -> None:
+        """Makes endpoints at `urls` the home of an image, one in each group that has one of them."""
+        for group in self._groups.values():
+            group.send_home(affinity, urls)
 
     @asynccontextmanager
     async def lease(self, role: str, affinity: str, admit: Callable[[], None]) -> AsyncIterator[tuple[Lane, Turn]]:
@@ -182,10 +196,15 @@ def _with_room(order: Sequence[Lane], ready: Sequence[Lane]) -> Lane:
 
 def _ordered(lanes: Sequence[Lane], affinity: str) -> list[Lane]:
     """Weighted rendezvous hashing: the lane that wins most often is the one with the highest limit."""
-    return sorted(lanes, key=lambda lane: _score(lane, affinity), reverse=True)
+    return sorted(lanes, key=lambda lane: _score(lane.endpoint.url, lane.pace.limit, affinity), reverse=True)
 
 
-def _score(lane: Lane, affinity: str) -> float:
-    digest = hashlib.blake2b(f"{lane.endpoint.url} {affinity}".encode(), digest_size=8).digest()
+def home_of(affinity: str, weights: Mapping[str, float]) -> str:
+    """The URL, out of those with their weights, that weighted rendezvous hashing chooses for an image."""
+    return max(weights, key=lambda url: _score(url, weights[url], affinity))
+
+
+def _score(url: str, weight: float, affinity: str) -> float:
+    digest = hashlib.blake2b(f"{url} {affinity}".encode(), digest_size=8).digest()
     share = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
-    return -lane.pace.limit / math.log(share)
+    return -weight / math.log(share)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ..samples.formats.reader import Rejected, image_folder, read
 from ..samples.images import ImageRoot
@@ -13,7 +13,21 @@ from .identity import RunError
 
 READ_AHEAD: Final = 32
 """Rows read from the seeds at a time."""
-Batch = list[Sample | Rejected]
+Batch = list[tuple[int, Sample | Rejected]]
+"""Rows with their places among the seeds."""
+
+
+class Rows(Protocol):
+    """Where a run gets its rows from: `Feed`, or whoever shares the seeds out among several runs."""
+
+    images: ImageRoot
+
+    async def begin(self) -> None:
+        """Finds out whether there is anything to read. Raises FormatError."""
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """All rows of this run, some at a time."""
+        ...
 
 
 class Feed:
@@ -37,7 +51,7 @@ class Feed:
         folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
         self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
         found = read(seeds, self.images, layout=layout) if isinstance(seeds, Path) else _distinct(seeds)
-        self._rows = islice(found, limit)
+        self._rows = enumerate(islice(found, limit))
         self._first: Batch | None = None
 
     async def begin(self) -> None:

@@ -45,16 +45,22 @@ EXTENSIBLE: Final = ("rounds", "target")
 
 
 async def claim(
-    store: Store, identity: Mapping[str, Any], seed: int, *, resume: bool = True, extend: bool = False
+    store: Store,
+    identity: Mapping[str, Any],
+    seed: int,
+    *,
+    resume: bool = True,
+    extend: bool = False,
+    name: str | None = None,
 ) -> Run:
     """The run that `store` holds when it is this one, or a new one in an empty store.
 
-    With `extend` it may differ in more rounds and a higher target. Raises RunError when it holds another one, or any
-    at all without `resume`.
+    `name` is the id of a new run. With `extend` it may differ in more rounds and a higher target. Raises RunError when
+    it holds another one, or any at all without `resume`.
     """
     known = await store.read(newest_run)
     if known is None:
-        return await create_run(store, uuid.uuid4().hex[:12], identity, seed)
+        return await create_run(store, name or uuid.uuid4().hex[:12], identity, seed)
     anew = "name another --store, or delete this one, to start anew"
     if not resume:
         raise RunError("the store holds a run already", where=str(store.path), remedy=anew)

@@ -36,12 +36,13 @@ from ..store.store import Store
 from ..store.traces import RunTotals, totals
 from .assembly import assembled
 from .checks import check_ablations, check_policy, check_prompts
-from .feed import READ_AHEAD, Feed
+from .feed import READ_AHEAD, Feed, Rows
 from .identity import RunError, claim, fingerprint
 from .learning import learn_again, recalling
 from .machine import supersteps
 from .models import gathered
 from .outcome import STATUSES, Outcome, Progress, Summary, outcome_of
+from .policies.policy import Policy
 from .policies.registry import load_policy
 from .seats import seated, seats
 from .settings import Settings
@@ -67,26 +68,29 @@ class Evolution:
 
     def __init__(
         self,
-        seeds: Path | Iterable[Sample],
+        feed: Rows,
         store: Path,
         *,
-        images: Path | None,
         endpoints: Sequence[Endpoint],
         models: Mapping[str, "BaseChatModel"],
         settings: Settings,
         resume: bool,
-        layout: str | None,
-        hosts: Collection[str],
+        gate: Gate | None = None,
+        policy: Policy | None = None,
+        name: str | None = None,
     ) -> None:
-        self._feed = Feed(seeds, images, settings.limit, kept=kept_images(store), layout=layout, hosts=hosts)
+        """`gate`, `policy` and `name`, the id of a new run, are for one of several runs that share the seeds."""
+        self._feed = feed
         self.endpoints = tuple(endpoints)
         self._models = models
         self._resume = resume
+        self._policy = policy
+        self._name = name
         self._stack = AsyncExitStack()
         self._outcomes: deque[Outcome] = deque()
         self._room = asyncio.Semaphore(2 * settings.concurrency)
         self._news = asyncio.Event()
-        self._gate = Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
+        self._gate = gate or Gate(Budget(settings.budget_calls, settings.budget_tokens, settings.budget_seconds))
         self._main: asyncio.Task[None] | None = None
         self.settings = settings
         self.store_path = store
@@ -208,7 +212,7 @@ class Evolution:
         self._started, self._cpu = time.monotonic(), time.process_time()
         settings = self.settings
         agents, library = directions(), prompt_library(settings.prompts)
-        self.policy = policy = load_policy(settings.policy)
+        self.policy = policy = self._policy or load_policy(settings.policy)
         check_ablations(settings.ablate, list(agents))
         await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
@@ -216,9 +220,10 @@ class Evolution:
         await check_policy(policy, [name for name in agents if name not in settings.ablate], list(agents))
         check_prompts(library, list(agents.values()))
         identity = fingerprint(settings, library, policy, self.endpoints, list(agents))
-        self.run = await claim(self._store, identity, settings.seed, resume=self._resume, extend=settings.extend)
+        chosen = {"resume": self._resume, "extend": settings.extend, "name": self._name}
+        self.run = await claim(self._store, identity, settings.seed, **chosen)
         await self._take_up_again()
-        self._standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
+        self.standing: Standing = await self._store.read(lambda db: standing(db, self.run.id))
         self._ledger = Ledger(self._store, self.run.id)
         await self._ledger.cut_off()  # what the last start had under way when it was killed
         client = Client(self.endpoints, self._feed.images, self._ledger, run_seed=settings.seed, gate=self._gate)
@@ -266,15 +271,13 @@ class Evolution:
 
     async def _admit(self, waiting: Waiting) -> None:
         """Hands the samples that are not settled to the workers, and puts the rows that cannot be used on record."""
-        position = -1
         async for batch in self._feed.batches():
             if self._gate.reason:
                 break
-            if rejected := [row for row in batch if isinstance(row, Rejected)]:
+            if rejected := [row for _, row in batch if isinstance(row, Rejected)]:
                 self.progress.quarantined += len(rejected)
                 await quarantine(self._store, self.run.id, {row.where: row.reason for row in rejected})
-            for row in batch:
-                position += 1
+            for position, row in batch:
                 if isinstance(row, Sample):
                     self.progress.seen += 1
                     if not self._is_settled(row):
@@ -285,13 +288,13 @@ class Evolution:
             await waiting.put((_AFTER_ALL, number, None))
 
     def _is_settled(self, sample: Sample) -> bool:
-        known = self._standing.digests.get(sample.id)
+        known = self.standing.digests.get(sample.id)
         if known not in (None, sample.digest()):
             raise RunError(
                 "this seed is not what it was when the run began", where=sample.id,
                 remedy="restore it, or name another --store to start anew",
             )  # fmt: skip
-        status = self._standing.settled.get(sample.id)
+        status = self.standing.settled.get(sample.id)
         if status:
             self.progress.settled[status] += 1
             self.progress.resumed += 1
@@ -312,13 +315,13 @@ class Evolution:
             self._news.set()
 
     async def _evolve_one(self, position: int, sample: Sample) -> Outcome:
-        begun = sample.id in self._standing.begun
+        begun = sample.id in self.standing.begun
         config: Any = {
             "configurable": {"thread_id": f"{self.run.id}/{sample.id}"},
             "recursion_limit": supersteps(self.settings.rounds),
         }
         state: Any = None if begun else initial(sample, position)
-        if take := self._standing.takes.get(sample.id):
+        if take := self.standing.takes.get(sample.id):
             before = cast(State, (await self.graph.aget_state(config)).values)
             state = reopened(before, take) if before["take"] < take else None
         final = await self.graph.ainvoke(state, config, durability="sync")
@@ -359,14 +362,7 @@ def evolve(
     On entering, raises EvolgraphError: FormatError, StoreError, EndpointError, PolicyError, PromptError or RunError.
     """
     source = Path(seeds) if isinstance(seeds, str | Path) else seeds
-    return Evolution(
-        source,
-        Path(store),
-        images=Path(images) if images else None,
-        endpoints=endpoints,
-        models=models or {},
-        settings=settings or Settings(),
-        resume=resume,
-        layout=layout,
-        hosts=allow_image_hosts,
-    )
+    chosen, kept = settings or Settings(), kept_images(Path(store))
+    folder = Path(images) if images else None
+    feed = Feed(source, folder, chosen.limit, kept=kept, layout=layout, hosts=allow_image_hosts)
+    return Evolution(feed, Path(store), endpoints=endpoints, models=models or {}, settings=chosen, resume=resume)

@@ -19,7 +19,8 @@ FLOORS = {
     "agents": 3,
     "viewer": 3,
     "graph": 4,
-    "cli": 5,
+    "cluster": 5,
+    "cli": 6,
 }
 """The rooms and the floors they are on: imports go down, never up and never to a neighbour on the same floor."""
 MAX_FILE = 400
@@ -82,10 +83,10 @@ def test_imports_only_go_down() -> None:
         ("endpoints/builtin/a.py", "from ..chat import Ask\nfrom ...samples.sample import QA", ""),
         ("endpoints/builtin/a.py", "from ...store.x import y", "1: endpoints (floor 2) imports store (floor 2)"),
         ("samples/a.py", "def f():\n    from ..graph.run import x", "2: samples (floor 1) imports graph (floor 4)"),
-        ("prompts/a.py", "import evolgraph.cli.main", "1: prompts (floor 1) imports cli (floor 5)"),
+        ("prompts/a.py", "import evolgraph.cli.main", "1: prompts (floor 1) imports cli (floor 6)"),
         ("agents/a.py", "from evolgraph.viewer import page", "1: agents (floor 3) imports viewer (floor 3)"),
         ("graph/policies/a.py", "from ...agents import screen", ""),
-        ("graph/policies/a.py", "from ... import cli", "1: graph (floor 4) imports cli (floor 5)"),
+        ("graph/policies/a.py", "from ... import cli", "1: graph (floor 4) imports cli (floor 6)"),
         ("cli/a.py", "from ..attic.x import y", "1: imports attic, which is no room"),
         ("errors.py", "from .samples import sample", "1: errors (floor 0) imports samples (floor 1)"),
     ],

@@ -1,0 +1,1 @@
+"""Cluster: one run by several workers on Ray, each with a store of its own, and what they share."""

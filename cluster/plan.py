@@ -1,0 +1,111 @@
+"""What the parts of a run on Ray tell each other: the plan, rows handed out, reports and orders."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..endpoints.endpoint import Endpoint
+from ..endpoints.stats import Stats
+from ..graph.outcome import Progress
+from ..graph.settings import Settings
+from ..samples.formats.reader import Rejected
+from ..samples.sample import Sample
+from ..store.folder import shard_path
+
+Counts = TypeVar("Counts", Progress, Stats)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run as everybody who takes part in it is told; `folder` holds the stores and `workers` is their number."""
+
+    seeds: Path
+    folder: Path
+    workers: int
+    settings: Settings
+    images: Path | None = None
+    layout: str | None = None
+    hosts: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    resume: bool = True
+
+    def shard(self, worker: int) -> Path:
+        """The store of a worker."""
+        return shard_path(self.folder, worker)
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """The endpoints' URLs by what they do, as the pool groups them."""
+        roles = dict.fromkeys(role for endpoint in self.endpoints for role in endpoint.roles)
+        groups = [tuple(one.url for one in self.endpoints if role in one.roles) for role in roles]
+        return [*dict.fromkeys(groups)]
+
+    def settings_of_a_worker(self) -> Settings:
+        """The settings without what is counted over all workers."""
+        counted = ("limit", "budget_calls", "budget_tokens", "budget_seconds")
+        return self.settings.model_copy(update=dict.fromkeys(counted))
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A row of the seeds for one worker: its place, and the endpoints at which its image is at home."""
+
+    position: int
+    row: Sample | Rejected
+    homes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a worker has of an endpoint: requests in flight, those that wait too, and the limit that it has learned."""
+
+    in_flight: int
+    wanted: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says, again and again. `settled` are the ids since its last report."""
+
+    settled: list[str]
+    progress: Progress
+    stats: Stats
+    loads: dict[str, Load]
+    outages: list[str]
+    cpu_s: float
+    """Seconds of CPU time of the worker's process since it began."""
+    learned: dict[str, Any] | None = None
+    """The statistics of a learning policy, of this worker's rewards alone; None when they are not told this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The answer to a report: the most requests in flight by endpoint, what others learned, and why to stop."""
+
+    shares: dict[str, int]
+    learned: dict[str, Any] | None = None
+    stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole run as far as the workers have told. `stop` is why it ends early, `restarts` of dead workers,
+    `cpu_s` the CPU seconds
+    of workers and coordinator."""
+
+    progress: Progress = field(default_factory=Progress)
+    stats: Stats = field(default_factory=Stats)
+    outages: tuple[str, ...] = ()
+    restarts: int = 0
+    cpu_s: float = 0.0
+    stop: str | None = None
+
+
+def added(kind: type[Counts], parts: list[Counts]) -> Counts:
+    """The sum of counts: numbers and counters are added up, a flag holds when it holds for all."""
+    total = kind()
+    for name in (one.name for one in fields(kind)):
+        start = getattr(total, name)
+        values = [getattr(part, name) for part in parts]
+        setattr(total, name, all(values) if isinstance(start, bool) else sum(values, start))
+    return total

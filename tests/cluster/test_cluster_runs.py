@@ -1,0 +1,112 @@
+"""Runs by several workers on Ray: the same results as in one process, whatever is killed meanwhile."""
+
+import os
+import signal
+import sqlite3
+import time
+from collections import Counter
+
+import pytest
+from evolgraph.store.check import examine
+from evolgraph.store.connections import reading
+from evolgraph.store.folder import OWNERS, as_one
+
+from .conftest import LIMIT, Place, until
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
+
+
+def settled(place: Place, store: str = "shards") -> list[tuple[str, int]]:
+    """The settled samples with the number of the store that they are in."""
+    found: list[tuple[str, int]] = []
+    for number, shard in enumerate(place.shards(store)):
+        with reading(shard) as db:
+            found += [(sample, number) for (sample,) in db.execute("SELECT sample FROM settled")]
+    return found
+
+
+def check_sound(place: Place, store: str = "shards") -> None:
+    """Every store is sound, and so is the one that they make together; no sample is in two of them."""
+    for path in (*place.shards(store), as_one(place.folder / store)):
+        assert list(map(str, examine(path))) == []
+    counts = Counter(sample for sample, _ in settled(place, store))
+    assert {*counts.values()} <= {1}
+
+
+def check_owners(place: Place, store: str = "shards") -> None:
+    """Each sample settled where it is on record that it belongs."""
+    db = sqlite3.connect(place.folder / store / OWNERS)
+    owners = dict(db.execute("SELECT sample, worker FROM owners"))
+    db.close()
+    assert [owners[sample] for sample, _ in settled(place, store)] == [number for _, number in settled(place, store)]
+
+
+def test_any_number_of_workers_gives_the_same_results(place: Place) -> None:
+    alone = place.run(store="one.db")
+    for workers in ("2", "4"):
+        found = place.run("--engine", "ray", "--workers", workers, store=f"by{workers}")
+        same = ("samples", "reached", "exhausted", "stalled", "failed", "pending", "accepted", "rejected", "directions")
+        assert {name: found[name] for name in same} == {name: alone[name] for name in same}
+        assert found["calls"] == alone["calls"]
+        assert place.results(f"by{workers}") == place.results("one.db")
+        assert len(place.shards(f"by{workers}")) == int(workers)
+        check_sound(place, f"by{workers}")
+        check_owners(place, f"by{workers}")
+    assert place.stats()["max_in_flight"] <= LIMIT
+
+
+def test_a_worker_killed_three_times_loses_nothing(place: Place) -> None:
+    place.run(store="one.db")
+    before = place.stats()
+    process = place.start("--engine", "ray", "--workers", "2")
+    try:
+        for times in range(3):
+            seen = place.stats()["requests"]
+            until(lambda seen=seen: place.stats()["requests"] > seen + 12)
+            place.kill_worker(times % 2)
+            time.sleep(0.5)
+        found = place.end(process)
+    finally:
+        process.kill()
+    assert found["pending"] == found["failed"] == 0
+    assert place.results() == place.results("one.db")
+    check_sound(place)
+    check_owners(place)
+    # The first run has asked all of it once: what is over that was asked again.
+    repeats = place.stats()["requests"] - 2 * before["requests"]
+    assert 0 <= repeats <= 3 * LIMIT
+    assert place.stats()["max_in_flight"] <= LIMIT
+
+
+def test_a_driver_that_was_killed_is_started_again(place: Place) -> None:
+    place.run(store="one.db")
+    before = place.stats()["requests"]
+    process = place.start("--engine", "ray", "--workers", "2")
+    until(lambda: place.stats()["requests"] > before + 40)
+    process.kill()
+    process.communicate()
+    found = place.run("--engine", "ray", "--workers", "2")
+    assert found["pending"] == found["failed"] == 0
+    assert place.results() == place.results("one.db")
+    assert place.stats()["requests"] - 2 * before <= LIMIT
+    check_sound(place)
+    again = place.run("--engine", "ray", "--workers", "2")
+    assert (again["calls"], again["pending"]) == (0, 0)
+
+
+def test_interrupted_and_out_of_budget(place: Place) -> None:
+    process = place.start("--engine", "ray", "--workers", "2")
+    until(lambda: place.stats()["requests"] > 30)
+    os.kill(process.pid, signal.SIGINT)
+    stopped = place.end(process, 130)
+    assert stopped["pending"] > 0
+    before = place.stats()["requests"]
+    poor = place.run("--engine", "ray", "--workers", "2", "--budget-calls", "50", code=3)
+    assert poor["pending"] > 0
+    assert 40 <= place.stats()["requests"] - before <= 50
+    # A folder that has had two workers goes on with two.
+    done = place.run("--engine", "ray", "--workers", "1", "--policy", "uniform")
+    assert done["pending"] == 0
+    assert len(place.shards()) == 2
+    check_sound(place)
