@@ -18,6 +18,10 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Stoppable(Protocol):
     """A run."""
 
+    @property
+    def calls_in_flight(self) -> int | None:
+        """Requests that are not answered yet; None until the run has begun."""
+
     def stop(self, reason: str) -> None:
         """Ends it in order."""
 

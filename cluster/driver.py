@@ -104,6 +104,11 @@ class ClusterRun:
             asyncio.get_running_loop().call_later(GRACE_S, self._kill)
 
     @property
+    def calls_in_flight(self) -> int:
+        """Requests of all workers that were not answered yet when they last told."""
+        return self.status.stats.in_flight
+
+    @property
     def stopped(self) -> str | None:
         """Why the run ended before every sample was settled; None otherwise."""
         progress = self.status.progress

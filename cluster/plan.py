@@ -90,8 +90,7 @@ class Orders:
 @dataclass(frozen=True, slots=True)
 class Status:
     """The whole run as far as the workers have told. `stop` is why it ends early, `restarts` of dead workers,
-    `cpu_s` the CPU seconds
-    of workers and coordinator."""
+    `cpu_s` the CPU seconds of workers and coordinator."""
 
     progress: Progress = field(default_factory=Progress)
     stats: Stats = field(default_factory=Stats)

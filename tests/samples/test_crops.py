@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evolgraph.samples.crops import crop
@@ -10,7 +11,7 @@ from evolgraph.samples.sample import BBox
 from PIL import Image as Picture
 
 
-def root(folder: Path, width: int = 400, height: int = 200, **options: object) -> ImageRoot:
+def root(folder: Path, width: int = 400, height: int = 200, **options: Any) -> ImageRoot:
     """A folder with one image: red on the left, blue on the right."""
     image = Picture.new("RGB", (width, height), "red")
     image.paste("blue", (width // 2, 0, width, height))
