@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from ..endpoints.client import Client
@@ -95,7 +95,7 @@ class Hand:
     `take` asks for rows; `gate` is closed when there are none because the run stops.
     """
 
-    def __init__(self, plan: Plan, take: Callable[[int], Any], gate: SharedGate) -> None:
+    def __init__(self, plan: Plan, take: Callable[[int], Awaitable[list[Handed] | None]], gate: SharedGate) -> None:
         kept = kept_images(plan.folder / MERGED)
         self.images = ImageRoot(plan.images or image_folder(plan.seeds), kept=kept, hosts=plan.hosts)
         concurrency = plan.settings.concurrency
@@ -106,6 +106,7 @@ class Hand:
         self._settled: list[str] = []
         self._taken = 0
         self._room = asyncio.Event()
+        gate.when_closed(self._room.set)
 
     def open(self, run: Evolution) -> None:
         """Tells whose hand this is, before the first row is taken."""
@@ -117,10 +118,11 @@ class Hand:
     async def batches(self) -> AsyncIterator[Batch]:
         """The rows as they are handed out, until there are none."""
         while True:
-            while (room := self._most - self._taken + self._run.progress.done) < self._least:
+            # A run that may not go on settles nothing more: there would never be room.
+            while not self._gate.reason and self._room_left() < self._least:
                 self._room.clear()
                 await self._room.wait()
-            handed: list[Handed] | None = await self._take(min(room, READ_AHEAD))
+            handed = None if self._gate.reason else await self._take(min(self._room_left(), READ_AHEAD))
             if handed is None:
                 self._gate.close("stopped")
                 yield []  # so that the run looks at its gate before it takes this for the end of the seeds
@@ -130,6 +132,9 @@ class Hand:
             for one in handed:
                 self._receive(one)
             yield [(one.position, one.row) for one in handed]
+
+    def _room_left(self) -> int:
+        return self._most - self._taken + self._run.progress.done
 
     def _receive(self, one: Handed) -> None:
         if isinstance(one.row, Rejected):

@@ -99,7 +99,7 @@ class Client:
         self._stack = AsyncExitStack()
         self._chats: dict[Lane, ChatModel] = {}
         self._naps = Naps(self._clock)
-        self.gate.on_close = self._stop_waiting
+        self.gate.when_closed(self._stop_waiting)
 
     async def __aenter__(self) -> Self:
         try:

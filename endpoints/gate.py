@@ -32,14 +32,18 @@ class Gate:
         self._budget = budget or Budget()
         self._since = time.monotonic()
         self.reason: str | None = None
-        self.on_close: Callable[[], None] = lambda: None
-        """Called when it closes, so that whoever waits for a slot notices."""
+        self._waiting: list[Callable[[], None]] = []
+
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Has `call` called when it closes, so that whoever waits for something else notices."""
+        self._waiting.append(call)
 
     def close(self, reason: str) -> None:
         """Lets nothing through any more; the first reason stays."""
         if self.reason is None:
             self.reason = reason
-            self.on_close()
+            for call in self._waiting:
+                call()
 
     async def enter(self, stats: Stats) -> None:
         """Like `admit`, at the moment a request goes out. Where a budget is shared, this waits for a part of it."""
