@@ -23,7 +23,7 @@ from evolgraph.graph import Settings, evolve
 from evolgraph.samples.formats.reader import read
 from evolgraph.samples.sample import Sample
 from evolgraph.store.check import examine
-from evolgraph.store.connections import reading
+from evolgraph.store.connections import open_for_writing, reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.packing import packed, unpacked
 
@@ -423,3 +423,37 @@ def test_a_damaged_log_goes_back_to_a_commit(killed: Path, tmp_path: Path, part:
         flipped(log, place)
     assert outcome_of(store) == "sound"
     assert query(store, "SELECT count(*) FROM samples") <= query(killed, "SELECT count(*) FROM samples")
+
+
+UNPACKED = """
+    ALTER TABLE checkpoints RENAME TO packed;
+    CREATE TABLE checkpoints (
+        thread TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL, parent TEXT, checkpoint TEXT NOT NULL,
+        metadata TEXT NOT NULL, PRIMARY KEY (thread, namespace, id)
+    ) STRICT;
+    INSERT INTO checkpoints SELECT thread, namespace, id, parent, unpacked(checkpoint), metadata FROM packed;
+    DROP TABLE packed;
+    UPDATE settled SET heads = (
+        SELECT json_group_array(json_set(value, '$.qa', json((
+            SELECT content FROM generations g WHERE g.run = settled.run AND g.sample = settled.sample
+            AND g.round = json_extract(value, '$.round') AND g.qa = json_extract(value, '$.qa')
+        )))) FROM json_each(heads)
+    );
+    DELETE FROM _sqlite_migrations WHERE name = 'm0012_packed_states';
+"""
+
+
+def test_a_store_with_unpacked_states_is_brought_up_to_date(finished: Path, tmp_path: Path) -> None:
+    store = copied(finished, tmp_path)
+    with contextlib.closing(sqlite3.connect(store)) as db:
+        db.create_function("unpacked", 1, unpacked)
+        db.executescript(UNPACKED)
+        (heads,) = db.execute("SELECT heads FROM settled WHERE sample = 'horse'").fetchone()
+        assert '"question"' in heads
+    with pytest.raises(StoreError, match="older tables"):
+        list(examine(store))
+    open_for_writing(store).close()
+    assert list(map(str, examine(store))) == []
+    with reading(finished) as was, reading(store) as is_:
+        for sql in ("SELECT sample, take, heads FROM settled", "SELECT thread, checkpoint FROM checkpoints"):
+            assert is_.execute(sql).fetchall() == was.execute(sql).fetchall()
