@@ -88,7 +88,7 @@ def expected(log: Log, trials: Sequence[Floats], drawn: Floats) -> Estimate:
 
     Samples that a policy was not made from still chose it, so its value on them is too high. Each bootstrap sample of
     images (a row of `drawn`) chooses anew, and what it chose is valued on the images that it does not hold; the mean of
-    these is the value (Tsamardinos, Greasidou and Borboudakis 2018, arXiv 1708.07180). The interval is that of the
+    these is the value (Tsamardinos, Greasidou and Borboudakis 2018, Machine Learning 107). The interval is that of the
     chosen trial, moved by as much as its value.
     """
     sums, counts = _images(log, trials)
