@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -129,3 +129,24 @@ def endpoints_of(
         raise ConfigError("endpoints and models do not pair up", remedy="give each --endpoint its --model")
     paired = zip(urls, models if len(models) == len(urls) else [models[0]] * len(urls), strict=True)
     return tuple(Endpoint(url=url, model=model, key_env=key_env) for url, model in paired)
+
+
+def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which a command that shares `evolve`'s file is told its endpoints."""
+    for option in (
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            callback=load_endpoints,
+            help="A file with [[endpoint]] tables.",
+        ),
+        click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key."),
+        click.option(
+            "--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each."
+        ),
+        click.option(
+            "--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable."
+        ),
+    ):
+        command = option(command)
+    return command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from .configuration import endpoints_of, load_endpoints
+from .configuration import endpoint_options, endpoints_of
 
 if TYPE_CHECKING:
     from ..graph.forking import Forked
@@ -25,10 +25,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--prompts", type=_PATH, help="Folder of prompt texts that replace single ones.")
 @click.option("--run", help="The run to fork.  [default: the newest that is no fork]")
 @click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the store's]")
-@click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
-@click.option("--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each.")
-@click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key.")
-@click.option("--config", type=_PATH, callback=load_endpoints, help="A file with [[endpoint]] tables.")
+@endpoint_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def fork(ctx: click.Context, /, **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import orjson
 
-from .configuration import endpoints_of, load_endpoints
+from .configuration import endpoint_options, endpoints_of
 
 _PATH = click.Path(path_type=Path)
 
@@ -20,10 +20,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds the draw of calls.")
 @click.option("--prompts", type=_PATH, help="The folder of prompt texts that the run was given.")
-@click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
-@click.option("--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each.")
-@click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key.")
-@click.option("--config", type=_PATH, callback=load_endpoints, help="A file with [[endpoint]] tables.")
+@endpoint_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def audit(ctx: click.Context, /, store: Path, *, images: Path | None, as_json: bool, **options: Any) -> None:
