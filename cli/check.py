@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
 
-from .configuration import endpoints_of, load_endpoints
+from .configuration import endpoint_options, endpoints_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,12 +34,7 @@ _LONGER: Final = {
 
 
 @click.command()
-@click.option("--endpoint", "endpoint_urls", multiple=True, metavar="URL", help="OpenAI-compatible server; repeatable.")
-@click.option("--model", "models", multiple=True, help="Model that the endpoint serves; one for all, or one each.")
-@click.option("--key-env", metavar="NAME", help="Environment variable that holds the endpoints' key.")
-@click.option(
-    "--config", type=click.Path(path_type=Path), callback=load_endpoints, help="A file with [[endpoint]] tables."
-)
+@endpoint_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
 @click.pass_context
 def check(ctx: click.Context, /, **options: Any) -> None:
