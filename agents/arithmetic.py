@@ -13,6 +13,7 @@ _BINARY: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+_EQUAL_SIGN: Final = re.compile("[=≈]")
 _SIGNS: Final = str.maketrans({"×": "*", "÷": "/", "\u2212": "-", "\u2013": "-"})  # noqa: RUF001
 _EXPRESSION: Final = re.compile(r"[\d.\s+\-*/()]{1,200}")
 _EQUALITY: Final = re.compile(
@@ -50,6 +51,8 @@ def false_equality(text: str) -> str | None:
 
     A minus before an expression may be a dash, a per cent sign may scale the result: either reading is enough.
     """
+    if not _EQUAL_SIGN.search(text):  # most texts have none, and the pattern below is slow to find out
+        return None
     for sign, expression, stated, percent in _EQUALITY.findall(_THOUSANDS.sub("", text.translate(_SIGNS))):
         number = stated.rstrip(".,")
         values = [value for start in {"", sign} if (value := evaluate(start + expression)) is not None]

@@ -11,6 +11,7 @@ code can be sure that a step is wrong, the pair is refused. What code cannot kno
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from ..samples.sample import QA, Box, Step
@@ -73,6 +74,7 @@ class Finding:
         return self.row() | where | ({"error": self.error} if self.error else {})
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str | None) -> Manipulation | None:
     """The manipulation that `text` writes, such as `Grounding_1(cup)->bbx_1`; None for plain thought."""
     if not text or not (called := _CALL.match(text)):
@@ -192,20 +194,30 @@ def contradiction(findings: Iterable[Finding]) -> Finding | None:
 
 def _names(target: str, label: str) -> bool:
     """Whether `target` is a `label`: its head, the last word before "of", "on" and the like, is the label's."""
-    head = _BEHIND.split(target.lower(), maxsplit=1)[0]
-    wanted, given = _stems(head), _stems(label.lower())
+    wanted, given = _stems(_head(target)), _stems(label)
     return bool(wanted and given) and wanted[-len(given) :] == given
 
 
-def _stems(text: str) -> list[str]:
-    words = [word for word in _WORD.findall(text) if word not in ("the", "a", "an")]
-    return [word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words]
+@lru_cache(maxsize=4096)
+def _head(target: str) -> str:
+    return _BEHIND.split(target.lower(), maxsplit=1)[0]
+
+
+@lru_cache(maxsize=4096)
+def _stems(text: str) -> tuple[str, ...]:
+    words = [word for word in _WORD.findall(text.lower()) if word not in ("the", "a", "an")]
+    return tuple(
+        [word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words]
+    )
 
 
 def best(box: BBox, boxes: Iterable[Box]) -> Box | None:
     """The one of `boxes` that overlaps `box` most, if they mean the same."""
-    ranked = max(((overlap(box, one.bbox), one) for one in boxes), key=lambda pair: pair[0], default=(0.0, None))
-    return ranked[1] if ranked[0] >= SAME_BOX else None
+    most, found = SAME_BOX, None
+    for one in boxes:
+        if (common := overlap(box, one.bbox)) >= most and (found is None or common > most):
+            most, found = common, one
+    return found
 
 
 def overlap(one: BBox, other: BBox) -> float:

@@ -122,12 +122,19 @@ def vocabulary(pair: Pair) -> Refusal | None:
 
 def boxes(pair: Pair) -> Refusal | None:
     """Every cited box is a given one, one its parent cited, or marked as proposed."""
-    known = [box.bbox for box in (*pair.boxes, *pair.candidate.proposed)] + cited_boxes(pair.parent)
-    for cited in cited_boxes(pair.candidate.qa):
-        if not any(max(abs(a - b) for a, b in zip(cited, box, strict=True)) <= BOX_TOLERANCE for box in known):
+    cites = dict.fromkeys(cited_boxes(pair.candidate.qa))
+    if not cites:
+        return None
+    known = {box.bbox for box in (*pair.boxes, *pair.candidate.proposed)}.union(cited_boxes(pair.parent))
+    for cited in cites:
+        if cited not in known and not any(_beside(cited, box) for box in known):
             shown = ", ".join(f"{value:.3f}" for value in cited)
             return Refusal("box", f"the box [{shown}] is neither given nor proposed")
     return None
+
+
+def _beside(one: Sequence[float], other: Sequence[float]) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= BOX_TOLERANCE
 
 
 def calculation(pair: Pair) -> Refusal | None:

@@ -165,7 +165,7 @@ class Loop:
     async def rule(self, state: State) -> Command[Any]:
         """Screens and judges the round's candidates, closes the round, and routes on."""
         decision = Decision(**(state["decision"] or {}))
-        spans: list[dict[str, Any]] = []
+        spans = [*state.get("spans", ())]  # the agent's: its own state need not be kept (see is_resting)
         tokens = state["tokens"]
         screened = Screened()
         if state["failure"]:
@@ -297,7 +297,7 @@ def build_graph(
         if curation and is_uncurated(state):
             return Command(goto=curation.name)
         goto, update = await loop.next_round(state)
-        return Command(goto=goto, update=update)
+        return Command(goto=goto, update=update | {"spans": [*state.get("spans", ()), *update.get("spans", ())]})
 
     async def rule(state: State) -> Command[destinations]:  # type: ignore[valid-type]
         return await loop.rule(state)

@@ -46,7 +46,7 @@ from .policies.policy import Policy
 from .policies.registry import load_policy
 from .seats import seated, seats
 from .settings import Settings
-from .state import OUTBOX, State, initial, reopened, rows
+from .state import OUTBOX, State, initial, is_resting, reopened, rows
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -237,7 +237,7 @@ class Evolution:
             judges=seats(self.endpoints, settings.panel),
             on_round=self.progress.close_round,
             recall=recalling(self._store, self.run.id),
-            checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX),
+            checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX, resting=is_resting),
         )
         await forget_quarantine(self._store, self.run.id)
         self._session = await start_session(self._store, self.run.id, self._feed.images.root)
@@ -289,7 +289,7 @@ class Evolution:
 
     def _is_settled(self, sample: Sample) -> bool:
         known = self.standing.digests.get(sample.id)
-        if known not in (None, sample.digest()):
+        if known and known != sample.digest():
             raise RunError(
                 "this seed is not what it was when the run began", where=sample.id,
                 remedy="restore it, or name another --store to start anew",

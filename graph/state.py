@@ -174,6 +174,17 @@ def plain(value: BaseModel) -> dict[str, Any]:
     return made
 
 
+def is_resting(values: Mapping[str, Any]) -> bool:
+    """Whether a restart goes on from the state `values`: its sample has just been routed, or is settled.
+
+    What lies between two of these follows from the first one and the calls on record.
+    """
+    if not values.get("sample"):
+        return False
+    waiting = values["candidates"] or values["failure"] is not None
+    return bool(values["status"]) or (values["decision"] is not None and not waiting)
+
+
 def complexity(heads: Sequence[Head]) -> float | None:
     """The mean complexity of `heads`, on a scale of 1 to 10; None while one of them was never judged."""
     scores = [score for head in heads if (score := head["complexity"]) is not None]

@@ -57,7 +57,9 @@ class Saver(BaseCheckpointSaver[int]):
     `project` turns each new state into rows that are inserted in the checkpoint's own transaction; rows that are there
     already stay as they are. With `keep` = "latest" a checkpoint replaces the one before it, and the outputs of single
     nodes of an unfinished superstep are not kept: after a crash its nodes run again (the ledger answers for their
-    calls). With "all" everything is kept. `passing` names channels that only `project` needs: they are not kept.
+    calls). Nor are, with "latest", states that `resting` says no of: whoever resumes begins before them, and their rows
+    have to come with a later state. With "all" everything is kept. `passing` names channels that only `project` needs:
+    they are not kept.
 
     Asynchronous only. Raises StoreError `not-json` for state that is not JSON and `checkpoint` for state that cannot be
     read back.
@@ -70,10 +72,12 @@ class Saver(BaseCheckpointSaver[int]):
         *,
         keep: Literal["latest", "all"] = "latest",
         passing: Collection[str] = (),
+        resting: Callable[[Mapping[str, Any]], bool] = lambda _: True,
     ) -> None:
         super().__init__()
         self._store = store
         self._passing = passing
+        self._resting = resting
         self._project = project
         self._keep = keep
 
@@ -86,6 +90,8 @@ class Saver(BaseCheckpointSaver[int]):
     ) -> RunnableConfig:
         """Returns when the checkpoint and its rows are committed, with the config that names it."""
         thread, namespace, parent = _address(config)
+        if self._keep == "latest" and not self._resting(checkpoint["channel_values"]):
+            return _config(thread, namespace, checkpoint["id"])
         where = f"thread {thread}"
         statements: list[Statement] = []
         if self._keep == "latest":

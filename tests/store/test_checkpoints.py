@@ -136,6 +136,31 @@ async def test_what_is_kept(tmp_path: Path, keep: Any, checkpoints: int) -> None
         assert [state async for state in graph.aget_state_history(THREAD, limit=1)] == history[:1]
 
 
+async def test_a_restart_goes_on_from_the_last_resting_state(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    walk = Walk(stop_at=2)
+
+    def judged(values: Mapping[str, Any]) -> bool:
+        return bool(values.get("trail")) and values["trail"][-1].startswith("judge")
+
+    async with Store.open(path) as store:
+        with pytest.raises(Interrupted):
+            await walk.graph(Saver(store, projected, resting=judged)).ainvoke(START_STATE, THREAD, durability="sync")
+    async with Store.open(path) as store:
+        graph = walk.graph(Saver(store, projected, resting=judged))
+        assert (await graph.aget_state(THREAD)).next == ("agent",)
+        final = await graph.ainvoke(None, THREAD, durability="sync")
+    assert final["trail"] == TRAIL
+    assert walk.ran == ["agent 1", "judge 1", "agent 2", "judge 2", "agent 2", "judge 2"]
+
+
+async def test_with_all_kept_resting_does_not_matter(tmp_path: Path) -> None:
+    async with Store.open(tmp_path / "run.db") as store:
+        graph = Walk().graph(Saver(store, keep="all", resting=lambda _: False))
+        await graph.ainvoke(START_STATE, THREAD)
+        assert len([state async for state in graph.aget_state_history(THREAD)]) == 6
+
+
 async def test_many_checkpoints_are_listed_page_by_page(tmp_path: Path) -> None:
     async with Store.open(tmp_path / "run.db") as store:
         saver = Saver(store)
