@@ -63,10 +63,12 @@ class Judge:
 
         `seed` draws which question of a pair stands first; None: always the parent.
         """
+        self.role = role
+        self.step = 2 * number
+        """The step of its calls, which tells them from those of the panel's other judges."""
         self._model = model
         self._prompter = prompter
         self._seed = seed
-        self._role = role
         self._number = number
 
     def task(self, view: View, pairs: Sequence[Pair], findings: Findings = NONE) -> str:
@@ -108,8 +110,8 @@ class Judge:
 
         answer = await self._model.ask(
             Ask(
-                key=CallKey(view.sample.id, view.round, self.name, view.take, 2 * self._number),
-                role=self._role,
+                key=CallKey(view.sample.id, view.round, self.name, view.take, self.step),
+                role=self.role,
                 messages=self.messages(view, pairs, findings),
                 reply=asked(self.reply, ids),
                 repair=self._prompter.repair,

@@ -18,6 +18,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images.  [default: the run's]"
 )
+@click.option("--judge", default=1, show_default=True, type=click.IntRange(1), help="Which of a panel's judges.")
 @click.option("--seed", default=0, show_default=True, help="Seeds the draw of calls.")
 @click.option("--prompts", type=_PATH, help="The folder of prompt texts that the run was given.")
 @endpoint_options
@@ -34,7 +35,7 @@ def audit(ctx: click.Context, /, store: Path, *, images: Path | None, as_json: b
     from .report import image_root
 
     endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
-    plan = Plan(options["calls"], options["seed"], options["prompts"])
+    plan = Plan(options["calls"], options["seed"], options["prompts"], options["judge"])
     found = asyncio.run(audited(store, image_root(store, images), plan, endpoints=endpoints))
     if as_json:
         click.echo(orjson.dumps(found).decode())
@@ -49,7 +50,8 @@ def _show(found: dict[str, Any]) -> None:
 
     out = Console()
     judge, position, length = found["judge"], found["position"], found["length"]
-    out.print(f"judge: {', '.join(judge['models'])}; it sees {judge['sees']}s", soft_wrap=True, highlight=False)
+    which = f" {judge['number']} of {judge['of']}" if judge["of"] > 1 else ""
+    out.print(f"judge{which}: {', '.join(judge['models'])}; it sees {judge['sees']}s", soft_wrap=True, highlight=False)
     for name, words in (("same_model", "another model or other parameters"), ("same_prompts", "other prompt texts")):
         if not judge[name]:
             out.print(f"mind: the run's judge had {words}", soft_wrap=True)

@@ -26,6 +26,8 @@ from .anchors import IMAGES, Anchor, anchors, canaries, length, padded
 from .identity import RunError
 from .models import gathered
 from .rejudging import Case, Ruling, anchored, evolved_first, recorded, rejudged, turned
+from .seats import seated, seats
+from .settings import Settings
 
 _EMBEDDED: Final = "judge: builtin "
 Asked = Sequence[tuple[Case, Mapping[str, Ruling]]]
@@ -53,6 +55,8 @@ class Plan:
     seed: int = 0
     prompts: Path | None = None
     """The folder of prompt texts that the run was given."""
+    judge: int = 1
+    """Which of a panel's judges is asked, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +85,22 @@ async def audit(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="evolgraph-audit-")))
         db = stack.enter_context(reading(store))
         run = _run(db, store, endpoints)
-        served = await gathered(endpoints, {}, stack)
+        panel = run.fingerprint.get("panel", 1)
+        if plan.judge > panel:
+            raise RunError(f"there is no judge {plan.judge}", where=str(store), remedy=f"the run had {panel}")
+        served = seated(await gathered(endpoints, {}, stack), Settings(panel=panel))
+        role = seats(served, panel)[plan.judge - 1]
         sources = Sources(images, ImageRoot(folder))
         client = await stack.enter_async_context(Client(served, sources, None, run_seed=run.seed))
         library = Library(plan.prompts)
         prompter = Prompter(library)
         kind = TextJudge if run.fingerprint.get("judge") == "text" else Judge
-        judge = kind(client, prompter, seed=run.seed)
+        judge = kind(client, prompter, seed=run.seed, role=role, number=plan.judge - 1)
         material = _material(db, run, judge, plan, folder)
         failures: Counter[str] = Counter()
 
         async def asked(cases: Sequence[Case]) -> Asked:
-            found = await asyncio.gather(*(rejudged(client, case, judge.reply, prompter.repair) for case in cases))
+            found = await asyncio.gather(*(rejudged(client, case, judge, prompter.repair) for case in cases))
             failures.update(failure for _, failure in found if failure)
             return [(case, rulings) for case, (rulings, _) in zip(cases, found, strict=True)]
 
@@ -103,7 +111,7 @@ async def audit(
         stats = client.stats
         return {
             "run": run.id,
-            "judge": _judge(run, library, served),
+            "judge": _judge(run, library, served, role) | {"number": plan.judge, "of": panel},
             "drift": {"run": _drift(again), "package": _drift(plain) | {"right": _right(plain, material.known)}},
             "position": _position([*again, *plain], other),
             "length": _length(plain, longer, material.known),
@@ -128,13 +136,13 @@ def _run(db: sqlite3.Connection, store: Path, endpoints: Sequence[Endpoint]) -> 
     return run
 
 
-def _judge(run: Run, library: Library, served: Sequence[Endpoint]) -> dict[str, Any]:
+def _judge(run: Run, library: Library, served: Sequence[Endpoint], role: str) -> dict[str, Any]:
     """Who is asked, and whether that is who ruled in the run."""
-    asked = {f"judge: {one.model} {one.sampling()}" for one in served if "judge" in one.roles}
-    before = {model for model in run.fingerprint["models"] if model.startswith("judge: ")}
+    asked = {f"{role}: {one.model} {one.sampling()}" for one in served if role in one.roles}
+    before = {model for model in run.fingerprint["models"] if model.startswith(f"{role}: ")}
     return {
         "sees": run.fingerprint.get("judge", "image"),
-        "models": sorted(model.removeprefix("judge: ") for model in asked),
+        "models": sorted(model.removeprefix(f"{role}: ") for model in asked),
         "same_model": asked == before,
         "same_prompts": library.digest == run.fingerprint["prompts"],
     }
@@ -144,7 +152,7 @@ def _material(db: sqlite3.Connection, run: Run, judge: Judge, plan: Plan, folder
     frozen = anchors(folder)
     longer = [one for anchor in frozen if anchor.sound for one in padded(anchor)]
     baited = [one for anchor in frozen if not anchor.sound for one in canaries(anchor, folder)]
-    again = recorded(db, run.id, judge.reply, plan.calls, plan.seed)
+    again = recorded(db, run.id, judge, plan.calls, plan.seed)
     plain = [anchored(anchor, judge) for anchor in frozen]
     return _Material(
         again,

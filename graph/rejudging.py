@@ -22,7 +22,7 @@ _PAIRS: Final = re.compile(r"(?<=^```json pairs\n).*?(?=\n```$)", re.MULTILINE |
 _SIDES: Final = ("parent", "seed", "evolved")
 _CALLS: Final = """
     SELECT sample, round FROM calls
-    WHERE run = ? AND agent = 'judge' AND step = 0 AND take = 0 AND kind = 'ok' ORDER BY sample, round"""
+    WHERE run = ? AND agent = 'judge' AND step = ? AND take = 0 AND kind = 'ok' ORDER BY sample, round"""
 Reply = type[JudgeReply] | type[TextJudgeReply]
 
 
@@ -56,7 +56,7 @@ def anchored(anchor: Anchor, judge: Judge) -> Case:
     """The call in which `judge` rules on `anchor` alone."""
     qa = anchor.parent.id
     return Case(
-        CallKey(anchor.name, 1, judge.name),
+        CallKey(anchor.name, 1, judge.name, step=judge.step),
         judge.messages(anchor.view, [anchor.pair], {}),
         anchor.direction,
         (qa,),
@@ -65,20 +65,21 @@ def anchored(anchor: Anchor, judge: Judge) -> Case:
     )
 
 
-def recorded(db: sqlite3.Connection, run: str, reply: Reply, number: int, seed: int) -> list[Case]:
-    """Up to `number` judge calls of `run` as they were sent, drawn by `seed`, with what was replied to them."""
+def recorded(db: sqlite3.Connection, run: str, judge: Judge, number: int, seed: int) -> list[Case]:
+    """Up to `number` calls of `judge` in `run` as they were sent, drawn by `seed`, with what was replied to them."""
 
     def lot(call: tuple[str, int]) -> bytes:
         return hashlib.blake2b(f"{seed} {call}".encode(), digest_size=8).digest()
 
     found = []
-    for sample, number_ in sorted(db.execute(_CALLS, (run,)).fetchall(), key=lot)[:number]:
+    for sample, number_ in sorted(db.execute(_CALLS, (run, judge.step)).fetchall(), key=lot)[:number]:
         told = trace(db, run, sample)
         assert told, "a call's sample has begun"
-        call = next(one for one in told.calls if (one.agent, one.round, one.step, one.take) == ("judge", number_, 0, 0))
+        wanted = ("judge", number_, judge.step, 0)
+        call = next(one for one in told.calls if (one.agent, one.round, one.step, one.take) == wanted)
         direction = next(one.direction for one in told.lineage.decisions if one.round == number_)
         images = {row["sha256"]: Image.model_validate(row) for row in told.sample["images"]}
-        found.append(_case(sample, call, direction, images, reply))
+        found.append(_case(sample, call, direction, images, judge.reply))
     return found
 
 
@@ -89,7 +90,7 @@ def _case(sample: str, call: Call, direction: str, images: Mapping[str, Image], 
         Message(turn["role"], tuple(_part(part, images) for part in turn["parts"])) for turn in call.messages
     )
     ids = tuple(one.id for one in verdicts)
-    case = Case(CallKey(sample, call.round, "judge"), messages, direction, ids, next(iter(images)))
+    case = Case(CallKey(sample, call.round, "judge", step=call.step), messages, direction, ids, next(iter(images)))
     return replace(case, known=case.rulings(verdicts))
 
 
@@ -124,14 +125,14 @@ def evolved_first(case: Case) -> dict[str, bool]:
 
 
 async def rejudged(
-    model: Model, case: Case, reply: Reply, repair: Callable[[str], str]
+    model: Model, case: Case, judge: Judge, repair: Callable[[str], str]
 ) -> tuple[dict[str, Ruling], str]:
-    """What the judge makes of `case` now, by question id; or nothing, and the kind of the failure."""
+    """What `judge` makes of `case` now, by question id; or nothing, and the kind of the failure."""
 
     def check(given: JudgeReply | TextJudgeReply) -> str | None:
         missing = sorted({*case.ids} - {verdict.id for verdict in given.verdicts})
         return f"there is no verdict for {', '.join(missing)}" if missing else None
 
-    ask = Ask(case.key, "judge", case.messages, asked(reply, case.ids), repair, check)
+    ask = Ask(case.key, judge.role, case.messages, asked(judge.reply, case.ids), repair, check)
     answer = await model.ask(ask)
     return ({}, answer.kind) if answer.value is None else (case.rulings(answer.value.verdicts), "")

@@ -120,6 +120,17 @@ class Mute(Vain):
         self._say({"id": "x", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
 
 
+def test_every_judge_of_a_panel_can_be_asked(evolgraph: Run, tmp_path: Path) -> None:
+    words = ("evolve", SEEDS, "--store", "panel.db", "--out", "x.jsonl", "--limit", 2, "--rounds", 1, "--panel", 2)
+    assert evolgraph(*words).code == 0
+    first, second = (evolgraph("judge", "audit", "panel.db", "--judge", number, "--json").json for number in (1, 2))
+    assert (second["judge"]["number"], second["judge"]["of"]) == (2, 2)
+    assert second["drift"]["run"]["pairs"] == first["drift"]["run"]["pairs"] > 2
+    assert second["drift"]["run"]["agreement"]["value"] == 1
+    assert second["canaries"]["accepted"] == 0 and second["judge"]["same_model"]
+    assert "there is no judge 3" in evolgraph("judge", "audit", "panel.db", "--judge", 3).line
+
+
 def test_a_judge_without_answers_is_told_with_exit_code_1(full: Evolved, evolgraph: Run) -> None:
     with serving(Mute) as url:
         said = evolgraph("judge", "audit", full.store, "-n", 0, "--endpoint", url, "--model", "vain", "--json")
