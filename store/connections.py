@@ -112,7 +112,9 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         message = f"Python's SQLite is {sqlite3.sqlite_version}, 3.37 is needed"
         raise StoreError(message, where=str(path), remedy="use a newer Python, such as uv's", kind="open")
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
     for function in (packed, unpacked):
         db.create_function(function.__name__, 1, function, deterministic=True)
     return db

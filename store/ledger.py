@@ -8,7 +8,7 @@ from typing import Any
 
 from .parts import dismantled
 from .store import Store
-from .writer import Statement, json_text
+from .writer import insertions, json_text
 
 _SAME = (
     *("sample", "key", "round", "agent", "step", "take", "model", "kind", "text", "finish_reason", "response_id"),
@@ -37,7 +37,6 @@ _CUT_OFF = (
     " ON CONFLICT (run, sample, key) DO UPDATE SET attempts = attempts + 1, maybe_billed = maybe_billed + 1"
     " WHERE calls.http_status IS NOT 200"
 )
-_KEEP_PART = "INSERT INTO parts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FIND = f"SELECT {', '.join((*_SAME, *_USAGE))} FROM calls WHERE run = ? AND sample = ? AND key = ?"  # noqa: S608
 _OPEN_KEYS = (
     "SELECT key, sample FROM calls WHERE run = ? AND sample NOT IN (SELECT sample FROM v_settled WHERE run = ?)"
@@ -92,9 +91,9 @@ class Ledger:
             json_text(messages),
         )
         new = {name: text for name, text in texts.items() if name not in self._kept}
-        statements: list[Statement] = [(_KEEP_PART, [*new.items()])] if new else []
+        kept = insertions({"parts": [{"hash": name, "text": text} for name, text in new.items()]})
         ended = (_END, (self._run, call["sample"], call["key"]))
-        await self._store.writer.write([*statements, (_RECORD, values), ended])
+        await self._store.writer.write([*kept, (_RECORD, values), ended])
         self._remember(new)
 
     async def begin(self, call: Mapping[str, Any]) -> None:

@@ -25,6 +25,8 @@ _GROUP = 512
 _GATHER_S = 0.005
 """How long the first of a group waits for others, when the last group had several: a commit costs about as much for
 twenty as for one. Who writes alone is not held up."""
+_TOGETHER = 8
+"""Rows in one statement: between two statements the thread lets go of the interpreter and has to get it back."""
 _JSON = (dict, list, tuple)
 
 
@@ -171,11 +173,17 @@ def insertions(rows: Rows) -> list[Statement]:
 
 
 def _table_insertions(table: str, rows: Iterable[Mapping[str, Any]]) -> list[Statement]:
-    by_columns: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    by_columns: dict[tuple[str, ...], list[Any]] = {}
     for row in rows:
         values = [json_text(value) if isinstance(value, _JSON) else value for value in row.values()]
-        by_columns.setdefault(tuple(row), []).append(tuple(values))
-    return [(_insertion(table, columns), rows) for columns, rows in by_columns.items()]
+        by_columns.setdefault(tuple(row), []).extend(values)
+    statements: list[Statement] = []
+    for columns, values in by_columns.items():
+        width = _TOGETHER * len(columns)
+        for start in range(0, len(values), width):
+            some = tuple(values[start : start + width])
+            statements.append((_insertion(table, columns, len(some) // len(columns)), some))
+    return statements
 
 
 def json_text(value: Any) -> str:
@@ -186,10 +194,10 @@ def json_text(value: Any) -> str:
         raise StoreError(f"a value is not JSON: {error}", kind="not-json") from error
 
 
-@lru_cache(maxsize=256)
-def _insertion(table: str, columns: tuple[str, ...]) -> str:
+@lru_cache(maxsize=1024)
+def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
     names = (table, *columns)
     if not all(name.isidentifier() for name in names):
         raise StoreError(f"not a table and columns: {', '.join(names)}", kind="write")
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
