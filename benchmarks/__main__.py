@@ -300,9 +300,19 @@ def _routing(as_json: bool, **options: int) -> None:
 
 @benchmarks.command("tuning")
 @click.option("--seeds", default=_TUNING.seeds, show_default=True, type=click.IntRange(1))
+@click.option("--first", default=_TUNING.first, show_default=True, type=click.IntRange(0), help="The first seed.")
 @click.option("--samples", default=_TUNING.samples, show_default=True, type=click.IntRange(100))
 @click.option("--trials", default=_TUNING.trials, show_default=True, type=click.IntRange(1))
 @click.option("--family", default=_TUNING.family, show_default=True)
+@click.option(
+    "--environment",
+    "environments",
+    multiple=True,
+    type=click.Choice(_TUNING.environments),
+    default=_TUNING.environments,
+    show_default=True,
+)
+@click.option("--processes", default=_TUNING.processes, show_default=True, type=click.IntRange(1))
 @_AS_JSON
 def _tuning(as_json: bool, **options: Any) -> None:
     """What tuned policies recover of the best one's lead in simulated processes, and whether their intervals hold."""

@@ -5,7 +5,6 @@ itself gets to, and how its rounds play together. So the value is climbed direct
 counterfactual risk minimisation: Swaminathan and Joachims 2015, arXiv 1502.02362), with a penalty on the weights.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,9 +13,9 @@ from scipy.optimize import minimize
 from .log import Floats, Log
 
 _MOST_STEPS: Final = 60
+_TINY: Final = 1e-12
 
 
-@dataclass(frozen=True)
 class Slope:
     """The value of softmax policies on `log` and its gradient.
 
@@ -24,17 +23,26 @@ class Slope:
     to bring from then on: any values will do, good ones make the estimate less noisy. Every direction keeps `floor`.
     """
 
-    log: Log
-    features: Floats
-    values: Floats
-    floor: float
+    def __init__(self, log: Log, features: Floats, values: Floats, floor: float) -> None:
+        # Directions first and rounds before samples: sums over a few directions are then sums of long rows.
+        self._shape = (log.actions.shape[1], log.samples)
+        self._features = features.swapaxes(0, 1).reshape(-1, features.shape[-1])
+        self._possible = _by_direction(log.logged) > 0
+        self._values = _by_direction(values)
+        actions = log.actions.T.ravel()
+        self._chosen = (actions == np.arange(len(log.directions))[:, None]).astype(float)
+        self._taken = (actions >= 0).astype(float)
+        self._floors = np.minimum(floor, 1 / np.maximum(self._possible.sum(axis=0), 1)) * self._possible
+        self._free = (1 - self._floors.sum(axis=0)) * self._taken
+        self._propensities = log.propensities.T.ravel()
+        self._surprise = (log.signals["reward"].T.ravel() - (self._chosen * self._values).sum(axis=0)) * self._taken
 
     def climbed(self, penalty: float) -> Floats:
         """The weights (K, d) of a policy that cannot be made better by small changes, from equal shares upwards.
 
         `penalty` is the price of a squared weight, other than those of the last column.
         """
-        shape = (len(self.log.directions), self.features.shape[-1])
+        shape = (len(self._values), self._features.shape[-1])
         prices = np.full(shape, penalty)
         prices[:, -1] = 0.0
 
@@ -48,27 +56,29 @@ class Slope:
 
     def at(self, weights: Floats) -> tuple[float, Floats]:
         """The estimated value of the policy with `weights` (K, d), and its gradient (K, d)."""
-        log, taken = self.log, self.log.taken
-        possible = log.logged > 0
-        scores = np.where(possible, self.features @ weights.T, -np.inf)
-        scores -= np.where(taken, scores.max(axis=-1), 0.0)[..., None]
+        chosen, values, free, samples = self._chosen, self._values, self._free, self._shape[1]
+        scores = np.where(self._possible, weights @ self._features.T, -np.inf)
+        scores -= np.where(self._taken, scores.max(axis=0), 0.0)
         shares = np.exp(scores)
-        shares /= np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300)
-        floors = np.minimum(self.floor, 1 / np.maximum(possible.sum(axis=-1, keepdims=True), 1)) * possible
-        free = (1 - floors.sum(axis=-1, keepdims=True)) * taken[..., None]
-        chances = floors + free * shares
+        shares /= np.maximum(shares.sum(axis=0), _TINY)
+        chances = self._floors + free * shares
 
-        chosen = np.where(taken[..., None], np.eye(shares.shape[-1])[np.maximum(log.actions, 0)], 0.0)
-        ratios = log.of_chosen(chances) / log.propensities
-        after = ratios.cumprod(axis=1)
-        before = np.hstack([np.ones((log.samples, 1)), after[:, :-1]])
-        surprises = after * np.where(taken, log.signals["reward"] - log.of_chosen(self.values), 0.0)
-        expected = before * (chances * self.values).sum(axis=-1)
+        drawn = (chosen * chances).sum(axis=0)
+        ratios = np.where(self._taken, drawn / self._propensities, 1.0).reshape(self._shape)
+        after = ratios.cumprod(axis=0)
+        before = np.vstack([np.ones(samples), after[:-1]])
+        surprises = after * self._surprise.reshape(self._shape)
+        expected = before * (chances * values).sum(axis=0).reshape(self._shape)
 
         # A share moves the surprises of its round and all that follows it, and what is expected of its own round.
-        onward = np.cumsum((surprises + expected)[:, ::-1], axis=1)[:, ::-1] - expected
-        drawn = (chosen * free * shares).sum(axis=-1) / np.maximum(log.of_chosen(chances), 1e-12)
-        relative = self.values - (shares * self.values).sum(axis=-1, keepdims=True)
-        pull = (onward * drawn)[..., None] * (chosen - shares) + before[..., None] * free * shares * relative
-        gradient: Floats = np.einsum("ntk,ntd->kd", pull, self.features) / log.samples
-        return float((surprises + expected).sum(axis=1).mean()), gradient
+        onward = np.cumsum((surprises + expected)[::-1], axis=0)[::-1] - expected
+        moves = onward.ravel() * (chosen * shares).sum(axis=0) * free / np.maximum(drawn, _TINY)
+        relative = values - (shares * values).sum(axis=0)
+        pull = moves * (chosen - shares) + before.ravel() * free * shares * relative
+        gradient: Floats = pull @ self._features / samples
+        return float((surprises + expected).sum()) / samples, gradient
+
+
+def _by_direction(values: Floats) -> Floats:
+    """From (n, T, K) to (K, T * n)."""
+    return values.transpose(2, 1, 0).reshape(values.shape[-1], -1)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Spec = dict[str, Any]
 """A policy as a policy file holds it: {"policy": name, ...settings}."""
 Mask = NDArray[np.bool_]
+FLOOR: Final = 0.02
+"""What every direction keeps, so that the logs of tuned policies can judge others. It is not searched: a higher one
+never earns more, it only makes estimates less noisy, and a lower bound would take that for a better policy."""
 
 
 class FixedShares:
@@ -38,8 +41,8 @@ class FixedShares:
         """Equal shares."""
         return dict.fromkeys(self._log.directions, 1.0)
 
-    def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
-        """The policy of the trial, whatever samples were `seen`."""
+    def spec(self, settings: Mapping[str, float], held: int | None) -> Spec:
+        """The policy of the trial, whatever fold was `held` back."""
         total = sum(settings.values())
         return {"policy": self.name, "weights": {name: round(share / total, 3) for name, share in settings.items()}}
 
@@ -53,47 +56,50 @@ class FixedShares:
 class WeightedFeatures:
     """Softmax policies whose weights the seen samples' estimate of the policy's value is highest for.
 
-    Optuna chooses what large weights cost and the floor.
+    Optuna chooses what large weights cost.
     """
 
     name = "softmax"
 
     def __init__(self, record: Recorded, fold: Ints) -> None:
-        self._log = record.log
-        self._features = standardised(record.log)
+        self._log, self._fold = record.log, fold
         flat = record.log.features[record.log.taken]
         self._means, self._scales = flat.mean(axis=0), flat.std(axis=0)
+        ones = np.ones((*record.log.actions.shape, 1))
+        self._features = np.concatenate([standardised(record.log), ones], axis=-1) * record.log.taken[..., None]
+        self._slopes: dict[int | None, Slope] = {}
 
     def settings(self, trial: "Trial") -> dict[str, float]:
-        """The trial's penalty and floor."""
-        return {
-            "penalty": trial.suggest_float("penalty", 1e-5, 1.0, log=True),
-            "floor": trial.suggest_float("floor", 0.01, 0.1),
-        }
+        """The trial's penalty."""
+        return {"penalty": trial.suggest_float("penalty", 1e-5, 1.0, log=True)}
 
     def start(self) -> dict[str, float]:
         """As good as equal shares."""
-        return {"penalty": 1.0, "floor": 0.1}
+        return {"penalty": 1.0}
 
-    def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
-        """The policy whose weights come from the samples that were `seen`."""
-        log, taken = self._log.only(seen), self._log.taken[seen][..., None]
-        features = np.concatenate([self._features[seen], np.ones(taken.shape)], axis=-1) * taken
-        values = best_values(log, features[..., :-1])
-        slope = Slope(log, features, values, settings["floor"])
-        weights = slope.climbed(settings["penalty"])
+    def spec(self, settings: Mapping[str, float], held: int | None) -> Spec:
+        """The policy whose weights come from the samples of all folds but the one `held` back."""
+        weights = self._slope(held).climbed(settings["penalty"])
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.where(self._scales > 0, weights[:, :-1] / self._scales, 0.0)
         bias = weights[:, -1] - raw @ self._means
+        names = ("bias", *self._log.feature_names)
         table = {
             direction: {
                 name: round(float(weight), 3)
-                for name, weight in zip(("bias", *log.feature_names), (bias[k], *raw[k]), strict=True)
+                for name, weight in zip(names, (bias[k], *raw[k]), strict=True)
                 if abs(weight) >= 0.0005
             }
-            for k, direction in enumerate(log.directions)
+            for k, direction in enumerate(self._log.directions)
         }
-        return {"policy": self.name, "floor": round(settings["floor"], 3), "weights": table}
+        return {"policy": self.name, "floor": FLOOR, "weights": table}
+
+    def _slope(self, held: int | None) -> Slope:
+        if held not in self._slopes:
+            seen = self._fold != (-1 if held is None else held)
+            log, features = self._log.only(seen), self._features[seen]
+            self._slopes[held] = Slope(log, features, best_values(log, features[..., :-1]), FLOOR)
+        return self._slopes[held]
 
     def targets(self, spec: Spec, rows: Ints) -> Floats:
         """What the policy proposes for the samples in `rows`: (m, T, K)."""
@@ -112,29 +118,28 @@ class LearnersState:
 
     def __init__(self, record: Recorded, fold: Ints) -> None:
         self._record, self._fold = record, fold
-        self._parts = [_taught(record, fold == number) for number in np.unique(fold)]
+        self._parts = {int(number): _taught(record, fold == number) for number in np.unique(fold)}
         self._encoded = [[encode(context.features) for context in contexts] for contexts in record.contexts]
 
     def settings(self, trial: "Trial") -> dict[str, float]:
-        """The trial's noise, prior and floor."""
+        """The trial's noise and prior."""
         return {
             "noise": trial.suggest_float("noise", 0.02, 1.0, log=True),
             "prior": trial.suggest_float("prior", 0.01, 1.0, log=True),
-            "floor": trial.suggest_float("floor", 0.01, 0.1),
         }
 
     def start(self) -> dict[str, float]:
         """Hardly convinced of anything."""
-        return {"noise": 1.0, "prior": 0.01, "floor": 0.1}
+        return {"noise": 1.0, "prior": 0.01}
 
-    def spec(self, settings: Mapping[str, float], seen: Mask) -> Spec:
-        """The policy with the statistics of the samples that were `seen`: whole folds."""
+    def spec(self, settings: Mapping[str, float], held: int | None) -> Spec:
+        """The policy with the statistics of the samples of all folds but the one `held` back."""
         total = LinearThompson()
-        for number, part in zip(np.unique(self._fold), self._parts, strict=True):
-            if seen[self._fold == number].any():
+        for number, part in self._parts.items():
+            if number != held:
                 total.merge(part)
         rounded = {name: float(f"{value:.3g}") for name, value in settings.items()}
-        return {"policy": self.name, **rounded, "state": total.state()}
+        return {"policy": self.name, **rounded, "floor": FLOOR, "state": total.state()}
 
     def targets(self, spec: Spec, rows: Ints) -> Floats:
         """What the policy proposes for the samples in `rows`: (m, T, K)."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -16,6 +17,8 @@ from .log import Floats, Ints, Log
 
 FOLDS: Final = 5
 _PENALTY: Final = 3.0
+_TREES: Final = 30
+_LEAF: Final = 10
 
 
 def folds(clusters: Ints, count: int = FOLDS, seed: int = 0) -> Ints:
@@ -82,16 +85,19 @@ def _design(features: Floats, chosen: Floats) -> Floats:
 def best_values(log: Log, features: Floats) -> Floats:
     """What each direction brings when the best follows (n, T, K): fitted Q iteration, not cross-fitted.
 
+    By trees, which find for themselves which features matter together: a policy is made of these values, and where a
+    direction pays only after another was accepted for this kind of image, a linear model would mislead it.
     `features` are the standardised ones.
     """
-    reward, directions = log.signals["reward"], len(log.directions)
+    reward = log.signals["reward"]
     values, later = np.zeros(log.logged.shape), np.zeros(log.samples)
     for number in range(log.actions.shape[1] - 1, -1, -1):
-        taken = log.taken[:, number]
-        if not taken.any():
-            continue
-        outcomes = (reward[taken, number] + later[taken])[None]
-        predict = _fitted(log.actions[taken, number], features[taken, number], outcomes, directions)
-        values[taken, number] = predict(features[taken, number])[0]
+        taken, outcomes = log.taken[:, number], reward[:, number] + later
+        for place in range(len(log.directions)):
+            rows = log.actions[:, number] == place
+            if rows.any():
+                model = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, random_state=0)
+                model.fit(features[rows, number], outcomes[rows])
+                values[taken, number, place] = model.predict(features[taken, number])
         later = np.where(taken, np.where(log.logged[:, number] > 0, values[:, number], -np.inf).max(axis=1), 0.0)
     return values

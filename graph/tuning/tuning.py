@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import optuna
+from threadpoolctl import threadpool_limits
 
 from .estimators import Estimation, interval, on_policy, resampled
 from .evaluation import RESAMPLES, Estimate
@@ -58,7 +59,7 @@ def tune(record: Recorded, family: str, trials: int, seed: int = 0) -> Tuned:
         targets = np.zeros(log.logged.shape)
         for one in np.unique(fold):
             rows = np.nonzero(fold == one)[0]
-            targets[rows] = known.targets(known.spec(settings, fold != one), rows)
+            targets[rows] = known.targets(known.spec(settings, int(one)), rows)
         trial.set_user_attr("settings", settings)
         found.append(Estimation(log, targets[None], fold).terms("dr", 0).over[:, 0])
         return float(_lower(*_images(log, found[-1:]), _once(log)).item())
@@ -66,9 +67,10 @@ def tune(record: Recorded, family: str, trials: int, seed: int = 0) -> Tuned:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial(known.start())
-    study.optimize(objective, n_trials=trials)
+    with threadpool_limits(1):  # products this small only wait for each other
+        study.optimize(objective, n_trials=trials)
     settings = study.best_trial.user_attrs["settings"]
-    spec = known.spec(settings, np.ones(log.samples, dtype=bool))
+    spec = known.spec(settings, None)
     value = expected(log, found, resampled(log.clusters, RESAMPLES, np.random.default_rng(seed)))
     return Tuned(spec, family, trials, settings, float(study.best_value), value, on_policy(log).value(), log.samples)
 
