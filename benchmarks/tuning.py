@@ -16,7 +16,7 @@ _SHARES: Final = ("recovered", "recovered_least")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: in each environment `seeds` uniform logs of `samples` samples, from `first` on, tuned on."""
+    """How much is measured: in each environment `seeds` uniform logs of `samples` samples, tuned on."""
 
     seeds: int = 10
     first: int = 0
@@ -33,11 +33,11 @@ def tuning(plan: Plan) -> dict[str, Any]:
     with ProcessPoolExecutor(plan.processes, get_context("spawn")) as pool:
         rows = list(pool.map(_once, [plan] * len(work), *zip(*work, strict=True)))
     told = {"seeds": plan.seeds, "first": plan.first, "samples": plan.samples, "trials": plan.trials}
-    by_name = {name: [row for row, (one, _) in zip(rows, work, strict=True) if one == name] for name in plan.environments}
-    return told | {
-        "family": plan.family,
-        "environments": {name: _figures(Environment(name), found) for name, found in by_name.items()},
+    found = {
+        name: _figures(Environment(name), rows[place * plan.seeds : (place + 1) * plan.seeds])
+        for place, name in enumerate(plan.environments)
     }
+    return told | {"family": plan.family, "environments": found}
 
 
 def _figures(environment: Environment, rows: list[dict[str, float]]) -> dict[str, Any]:

@@ -96,6 +96,8 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
         return
     click.echo(f"{output}: mean summed reward {tuned.value} (the best of {trials} trials)")
     click.echo(f"the log earned {tuned.logged:.4f}")
+    if tuned.value.low <= tuned.logged:
+        click.echo("it may be no better than the policy that routed: log more samples")
 
 
 @policy.command()

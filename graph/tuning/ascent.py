@@ -40,16 +40,14 @@ class Slope:
     def climbed(self, penalty: float) -> Floats:
         """The weights (K, d) of a policy that cannot be made better by small changes, from equal shares upwards.
 
-        `penalty` is the price of a squared weight, other than those of the last column.
+        `penalty` is the price of a squared weight; with a high one shares stay equal.
         """
         shape = (len(self._values), self._features.shape[-1])
-        prices = np.full(shape, penalty)
-        prices[:, -1] = 0.0
 
         def loss(flat: Floats) -> tuple[float, Floats]:
             weights = flat.reshape(shape)
             value, gradient = self.at(weights)
-            return float((prices * weights**2).sum() - value), (2 * prices * weights - gradient).ravel()
+            return penalty * float((weights**2).sum()) - value, (2 * penalty * weights - gradient).ravel()
 
         found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _MOST_STEPS})
         return found.x.reshape(shape)
