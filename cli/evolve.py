@@ -198,9 +198,7 @@ async def _settle(run: "Evolution", out: "Console") -> None:
     """Takes the run's outcomes to their end while its progress is shown."""
     from .display import line_of, show_progress
 
-    # What was imported stays: keep the collector from walking it, and let it come less often.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.freeze()  # what was imported stays: keep the collector from walking it
     display = asyncio.create_task(show_progress(lambda seconds: line_of(run, seconds), out))
     try:
         async for _ in run:

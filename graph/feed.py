@@ -13,6 +13,8 @@ from .identity import RunError
 
 READ_AHEAD: Final = 32
 """Rows read from the seeds at a time."""
+_FIRST: Final = 2
+"""Rows read before anything is started where many workers wait: their first steps would all come before any call."""
 Batch = list[tuple[int, Sample | Rejected]]
 """Rows with their places among the seeds."""
 
@@ -35,7 +37,7 @@ class Feed:
 
     `images` is the folder that image paths are relative to; by default the seed file's, or the current one. Images
     inside the seed file are written to the folder `kept`. `layout` is that of all rows, unless each is recognised.
-    Images are fetched from `hosts` only.
+    Images are fetched from `hosts` only. They go to so many `workers` at a time.
     """
 
     def __init__(
@@ -47,19 +49,21 @@ class Feed:
         kept: Path,
         layout: str | None,
         hosts: Collection[str],
+        workers: int = 1,
     ) -> None:
         folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
         self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
         found = read(seeds, self.images, layout=layout) if isinstance(seeds, Path) else _distinct(seeds)
         self._rows = enumerate(islice(found, limit))
         self._first: Batch | None = None
+        self._early = workers > READ_AHEAD
 
     async def begin(self) -> None:
         """Reads the first rows, so that a file that cannot be read is found out before anything is started.
 
         Raises FormatError.
         """
-        self._first = await self._next()
+        self._first = await self._next(_FIRST if self._early else READ_AHEAD)
 
     async def batches(self) -> AsyncIterator[Batch]:
         """All rows, some at a time. Raises FormatError, and RunError for two samples of one id."""
@@ -68,8 +72,8 @@ class Feed:
             yield batch
             batch = await self._next()
 
-    async def _next(self) -> Batch:
-        return await asyncio.to_thread(lambda: list(islice(self._rows, READ_AHEAD)))
+    async def _next(self, count: int = READ_AHEAD) -> Batch:
+        return await asyncio.to_thread(lambda: list(islice(self._rows, count)))
 
 
 def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:

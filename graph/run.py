@@ -364,5 +364,7 @@ def evolve(
     source = Path(seeds) if isinstance(seeds, str | Path) else seeds
     chosen, kept = settings or Settings(), kept_images(Path(store))
     folder = Path(images) if images else None
-    feed = Feed(source, folder, chosen.limit, kept=kept, layout=layout, hosts=allow_image_hosts)
+    feed = Feed(
+        source, folder, chosen.limit, kept=kept, layout=layout, hosts=allow_image_hosts, workers=chosen.concurrency
+    )
     return Evolution(feed, Path(store), endpoints=endpoints, models=models or {}, settings=chosen, resume=resume)

@@ -29,7 +29,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         db = _connect(path, "rwc")
         try:
             _claim(db, path)
-            migrations.apply(db, str(path))
+            _migrate(db, path)
         except BaseException:
             db.close()
             raise
@@ -149,9 +149,15 @@ def _claim(db: sqlite3.Connection, path: Path) -> None:
     (mode,) = db.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise StoreError("no write-ahead log here", where=str(path), remedy="use a local disk", kind="open")
-    db.execute("PRAGMA synchronous=FULL")
     # A reader that stays long keeps the log from being reused; what it grew to is given back afterwards.
     db.execute(f"PRAGMA journal_size_limit={32 << 20}")
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    # The log is forced to the disk by the first commit after these and not by each: they stay whole and in order.
+    db.execute("PRAGMA synchronous=NORMAL")
+    migrations.apply(db, str(path))
+    db.execute("PRAGMA synchronous=FULL")
 
 
 def _check_mark(db: sqlite3.Connection, path: Path) -> None:

@@ -6,6 +6,7 @@ from sqlite_utils import Database, Migrations
 
 from .errors import StoreError
 from .listing import m0011_sample_totals
+from .scripts import Scripted
 
 
 def m0001_runs(database: Database) -> None:
@@ -392,4 +393,4 @@ def _behind(db: sqlite3.Connection, where: str) -> bool:
 
 
 def _database(db: sqlite3.Connection) -> Database:
-    return Database(db, recursive_triggers=False, execute_plugins=False)
+    return Scripted(db, recursive_triggers=False, execute_plugins=False)
