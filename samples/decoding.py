@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
@@ -185,8 +186,6 @@ def _flat(image: Pillow.Image) -> Pillow.Image:
 
 def _scaled(image: Pillow.Image) -> Pillow.Image:
     """Greys of more than 8 bits: 16-bit values by their full range, others from their least to their greatest value."""
-    import numpy as np  # here: few images need it, and every start would wait for it
-
     with np.errstate(invalid="ignore"):
         values = np.asarray(image).astype(np.float64)
     values = np.where(np.isfinite(values), values, 0.0)
