@@ -9,6 +9,7 @@ import orjson
 from sqlite_utils import Database
 
 from .rows import JSON, fetch
+from .totals import CHOICES
 
 _CALLS = "FROM calls c WHERE c.run = s.run AND c.sample = s.id"
 _VERDICTS = "FROM verdicts v WHERE v.run = s.run AND v.sample = s.id"
@@ -231,13 +232,35 @@ def listed(
     offset: int = 0,
 ) -> list[SampleTotals]:
     """Samples of a run that have begun and that meet `wanted`, sorted. A `limit` of -1 is none."""
+    return paged(db, run, wanted, order, limit=limit, offset=offset)[1]
+
+
+def paged(
+    db: sqlite3.Connection,
+    run: str,
+    wanted: Filter = Filter(),
+    order: Order = Order(),
+    *,
+    limit: int = 50,
+    offset: int = 0,
+) -> tuple[int, list[SampleTotals]]:
+    """How many samples of a run have begun and meet `wanted`, and those of them that `listed` gives, in one pass."""
     key, way = SORTS[order.by], "DESC" if order.descending else "ASC"
-    by = f"ORDER BY {{}} {way} NULLS LAST, position, sample"
-    page = f"SELECT sample FROM ({_lines(f'sample, position, {key} AS sorted', _where(wanted.given()))})"  # noqa: S608
-    page += f" {by.format('sorted')} LIMIT :limit OFFSET :offset"
-    lines = f"SELECT * FROM ({_lines(where='sample IN page')}) {by.format(key)}"  # noqa: S608
-    source = f"(WITH page AS MATERIALIZED ({page}) {lines})"
-    return fetch(db, SampleTotals, source, {"run": run, "limit": limit, "offset": offset, **wanted.values()})
+    found = _lines(f"sample, position, {key} AS sorted", _where(wanted.given()))
+    sql = f"""WITH found AS MATERIALIZED ({found}) SELECT sample, (SELECT count(*) FROM found) FROM found
+        ORDER BY sorted {way} NULLS LAST, position, sample LIMIT :limit OFFSET :offset"""  # noqa: S608
+    if order.by == "position" and not wanted.given():
+        # Lines that are out of date have their place all the same, so that an index tells.
+        sql = f"""SELECT sample, (SELECT count(*) FROM sample_totals WHERE run = :run) FROM sample_totals
+            WHERE run = :run ORDER BY position {way}, sample LIMIT :limit OFFSET :offset"""  # noqa: S608
+    chosen = {"run": run, "limit": limit, "offset": offset, **wanted.values()}
+    page = db.execute(sql, chosen).fetchall()
+    count = page[0][1] if page else counted(db, run, wanted) if offset else 0
+    names = [sample for sample, _ in page]
+    source = f"({_lines(where='sample IN (SELECT value FROM json_each(:page))')})"  # noqa: S608
+    lines = fetch(db, SampleTotals, source, {"run": run, "page": orjson.dumps(names).decode()})
+    by_name = {line.sample: line for line in lines}
+    return count, [by_name[name] for name in names]
 
 
 def counted(db: sqlite3.Connection, run: str, wanted: Filter = Filter()) -> int:
@@ -267,16 +290,11 @@ def neighbours(
 
 def choices(db: sqlite3.Connection, run: str) -> dict[str, list[str]]:
     """The values that filters of this run can take, by the filter's name."""
-    columns = {
-        "direction": "directions",
-        "code": "codes",
-        "agent": "agents",
-        "endpoint": "endpoints",
-        "error": "errors",
-    }
-    held: dict[str, set[str]] = {name: set() for name in columns}
-    # One pass for all of them: samples differ in little.
-    for lists in db.execute(f"SELECT DISTINCT * FROM ({_lines(', '.join(columns.values()))})", {"run": run}):  # noqa: S608
+    held: dict[str, set[str]] = {name: set() for name in CHOICES}
+    for name, value in db.execute("SELECT name, value FROM choices WHERE run = ?", (run,)):
+        held[name].add(value)
+    pending = _PENDING.format(columns=", ".join(CHOICES.values()), where="1")
+    for lists in db.execute(pending, {"run": run}):
         for values, several in zip(held.values(), lists, strict=True):
             values.update(orjson.loads(several))
     return {name: sorted(values) for name, values in held.items()}

@@ -10,6 +10,7 @@ from typing import Final
 from .connections import is_absent_or_empty, open_for_reading, open_for_writing
 from .errors import StoreError, translated
 from .ownership import lock_of
+from .totals import count_anew
 
 _TABLES: Final = (
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 1) <> '_' AND name NOT LIKE 'sqlite%'"
@@ -58,6 +59,7 @@ def _written(made: Path, shards: Sequence[Path]) -> int:
         for shard in shards:
             _add(db, shard)
         _in_order(db)
+        count_anew(db)
         for _, sql in triggers:
             db.execute(sql)
         db.execute("PRAGMA journal_mode=WAL")

@@ -7,6 +7,7 @@ from sqlite_utils import Database, Migrations
 from .errors import StoreError
 from .listing import m0011_sample_totals
 from .scripts import Scripted
+from .totals import m0013_totals
 
 
 def m0001_runs(database: Database) -> None:
@@ -361,6 +362,7 @@ _STEPS = (
     m0010_calls_cut_off,
     m0011_sample_totals,
     m0012_packed_states,
+    m0013_totals,
 )
 _NAMES = {step.__name__ for step in _STEPS}
 _migrations = Migrations("evolgraph")

@@ -116,7 +116,7 @@ _REASONS = """SELECT code, count(*), min(reason) FROM verdicts WHERE run = ? AND
 _RUNS = """(
     SELECT id, created_ns, seed, parent, fingerprint,
            (SELECT count(*) FROM samples s WHERE s.run = r.id) AS samples,
-           (SELECT count(*) FROM v_settled e WHERE e.run = r.id) AS settled,
+           (SELECT count(*) FROM sample_totals t WHERE t.run = r.id AND t.status <> 'pending') AS settled,
            (SELECT count(*) FROM sessions o WHERE o.run = r.id) AS sessions
     FROM runs r) ORDER BY created_ns DESC, id"""
 

@@ -51,7 +51,7 @@ def _examples(asked: Asked, kind: str) -> list[dict[str, Any]]:
     rows = asked.db.execute(
         "SELECT sample, round, agent, model, endpoint, http_status, coalesce(error, ''),"
         " substr(coalesce(text, ''), 1, 400),"
-        " ended_ns FROM calls WHERE run = ? AND kind = ? ORDER BY ended_ns DESC LIMIT ?",
+        " ended_ns FROM calls WHERE run = ? AND kind = ? AND kind <> 'ok' ORDER BY ended_ns DESC LIMIT ?",
         (asked.run, kind, _EXAMPLES),
     ).fetchall()
     names = ("sample", "round", "agent", "model", "endpoint", "http_status", "error", "text", "ended_ns")

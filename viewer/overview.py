@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ..store.rows import snapshot
+from ..store.totals import UNRULED
 from ..store.traces import runs
 from . import drawing
 from .asked import Asked
@@ -52,8 +53,7 @@ def pulse(asked: Asked) -> dict[str, Any]:
 def overview(asked: Asked) -> dict[str, Any]:
     """What the overview shows."""
     with snapshot(asked.db):
-        ruled = asked.slowly("acceptance", lambda: _ruled(asked))
-        calls = asked.slowly("calls", lambda: _calls(asked))
+        ruled, calls = _ruled(asked), _calls(asked)
         line = run_line(asked)
         return {
             "run": line,
@@ -83,9 +83,8 @@ def _statuses(asked: Asked) -> list[dict[str, Any]]:
 
 def _ruled(asked: Asked) -> Ruled:
     return asked.db.execute(
-        "SELECT round, direction, code, CASE WHEN accepted THEN 1 WHEN stage = 'agent' OR (stage = 'judge' AND"
-        " score_after IS NULL) THEN NULL ELSE 0 END, count(*) FROM verdicts WHERE run = ? GROUP BY 1, 2, 3, 4",
-        (asked.run,),
+        "SELECT round, direction, code, nullif(ruled, ?), pairs FROM verdict_totals WHERE run = ?",
+        (UNRULED, asked.run),
     ).fetchall()
 
 
@@ -122,18 +121,18 @@ def _codes(ruled: Ruled) -> list[dict[str, Any]]:
 
 def _complexity(asked: Asked) -> dict[str, Any]:
     """How many settled samples had each complexity, before and after, in whole points from 1 to 10; and the means."""
+    rows = asked.db.execute(
+        "SELECT CAST(round(complexity_before) AS INTEGER), CAST(round(complexity_after) AS INTEGER), count(*),"
+        " sum(complexity_before), sum(complexity_after) FROM sample_totals"
+        " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL GROUP BY 1, 2",
+        (asked.run,),
+    ).fetchall()
+    total = sum(row[2] for row in rows)
     found: dict[str, Any] = {}
-    for name in ("before", "after"):
-        rows = asked.db.execute(
-            f"SELECT CAST(round(complexity_{name}) AS INTEGER), count(*), avg(complexity_{name}) FROM sample_totals"  # noqa: S608
-            " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL GROUP BY 1",
-            (asked.run,),
-        ).fetchall()
-        counts = {point: count for point, count, _ in rows}
-        total = sum(counts.values())
+    for place, name in enumerate(("before", "after")):
         found[name] = {
-            "counts": [counts.get(point, 0) for point in range(1, 11)],
-            "mean": sum(count * mean for _, count, mean in rows) / total if total else None,
+            "counts": [sum(row[2] for row in rows if row[place] == point) for point in range(1, 11)],
+            "mean": sum(row[3 + place] for row in rows) / total if total else None,
         }
     most = max(*found["before"]["counts"], *found["after"]["counts"], 1)
     for side in found.values():
@@ -143,8 +142,8 @@ def _complexity(asked: Asked) -> dict[str, Any]:
 
 def _calls(asked: Asked) -> dict[str, Any]:
     rows = asked.db.execute(
-        "SELECT kind, count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), max(ended_ns)"
-        " FROM calls WHERE run = ? GROUP BY kind ORDER BY 2 DESC",
+        "SELECT kind, sum(calls), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens)"
+        " FROM call_totals WHERE run = ? GROUP BY kind HAVING sum(calls) ORDER BY 2 DESC",
         (asked.run,),
     ).fetchall()
 
@@ -158,7 +157,6 @@ def _calls(asked: Asked) -> dict[str, Any]:
         "prompt_tokens": total(2),
         "cached_tokens": total(3),
         "completion_tokens": total(4),
-        "last_ns": max((row[5] for row in rows), default=None),
         "errors": [{"kind": row[0], "count": row[1], "share": row[1] / most} for row in rows if row[0] != "ok"],
     }
 
@@ -166,27 +164,22 @@ def _calls(asked: Asked) -> dict[str, Any]:
 def _throughput(asked: Asked) -> dict[str, Any]:
     """Calls and tokens that ended in each of up to 60 equal stretches of the run, with the rates a second."""
     first, last = asked.db.execute(
-        "SELECT min(ended_ns), max(ended_ns) FROM calls WHERE run = ?", (asked.run,)
+        "SELECT min(second), max(second) FROM call_totals WHERE run = ? AND calls", (asked.run,)
     ).fetchone()
-    step = max((last - first) // _BUCKETS + 1, 1_000_000_000)
-    rows = asked.slowly(
-        f"throughput {step}",
-        lambda: asked.db.execute(
-            "SELECT (ended_ns - ?1) / ?2, count(*), total(prompt_tokens) + total(completion_tokens)"
-            " FROM calls WHERE run = ?3 GROUP BY 1",
-            (first, step, asked.run),
-        ).fetchall(),
-    )
+    seconds = (last - first) // _BUCKETS + 1
+    rows = asked.db.execute(
+        "SELECT (second - ?1) / ?2, sum(calls), total(prompt_tokens) + total(completion_tokens)"
+        " FROM call_totals WHERE run = ?3 AND calls GROUP BY 1",
+        (first, seconds, asked.run),
+    ).fetchall()
     calls, tokens = [0] * _BUCKETS, [0.0] * _BUCKETS
-    used = (last - first) // step + 1
+    used = (last - first) // seconds + 1
     for bucket, count, spent in rows:
-        if bucket < _BUCKETS:
-            calls[bucket], tokens[bucket] = count, spent
-    seconds = step / 1e9
+        calls[bucket], tokens[bucket] = count, spent
     return {
         "step_s": seconds,
-        "start_ns": first,
-        "end_ns": first + used * step,
+        "start_ns": first * 10**9,
+        "end_ns": (first + used * seconds) * 10**9,
         "calls": calls[:used],
         "tokens": tokens[:used],
         "peak_calls_s": max(calls) / seconds,

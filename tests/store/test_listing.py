@@ -4,10 +4,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
 from evolgraph.store import migrations
 from evolgraph.store.connections import open_for_writing, reading
 from evolgraph.store.ledger import Ledger
-from evolgraph.store.listing import Filter, Order, counted, listed
+from evolgraph.store.listing import Filter, Order, choices, counted, listed, paged
 from evolgraph.store.store import Store
 
 from .conftest import call, settled
@@ -23,6 +24,37 @@ def lines(path: Path) -> dict[str, tuple[Any, ...]]:
         }
 
 
+def sums(path: Path) -> tuple[list[Any], list[Any]]:
+    with reading(path) as db:
+        return (
+            db.execute("SELECT round, direction, code, ruled, pairs FROM verdict_totals").fetchall(),
+            db.execute(
+                "SELECT second, kind, calls, prompt_tokens, cached_tokens, completion_tokens FROM call_totals"
+                " WHERE calls"
+            ).fetchall(),
+        )
+
+
+def counted_by_hand(path: Path) -> tuple[list[Any], list[Any]]:
+    with reading(path) as db:
+        return (
+            db.execute(
+                "SELECT round, direction, code, accepted, count(*) FROM verdicts GROUP BY 1, 2, 3, 4"
+            ).fetchall(),
+            db.execute(
+                "SELECT ended_ns / 1000000000, kind, count(*), sum(prompt_tokens), sum(cached_tokens),"
+                " sum(completion_tokens) FROM calls GROUP BY 1, 2"
+            ).fetchall(),
+        )
+
+
+CHOICES = {
+    "direction": ["perception", "reasoning"],
+    "code": ["not-correct"],
+    "agent": ["perception"],
+    "endpoint": ["http://127.0.0.1:1"],
+    "error": [],
+}
 EXPECTED = {
     "a": ("reached", 1, 1, 0, ["reasoning"], 0),
     "b": ("exhausted", 2, 1, 1, ["perception", "reasoning"], 1),
@@ -44,6 +76,46 @@ async def test_totals_follow_the_run(tmp_path: Path, written: Written) -> None:
     with reading(tmp_path / "run.db") as db:
         assert counted(db, "r", Filter(verdict="rejected", code="not-correct")) == 1
         assert [one.sample for one in listed(db, "r", order=Order("after", descending=True))] == ["a", "b", "c"]
+        assert choices(db, "r") == CHOICES
+
+
+@pytest.mark.parametrize(
+    ("wanted", "order", "offset", "expected"),
+    [
+        (Filter(), Order(), 0, (3, ["a", "b"])),
+        (Filter(), Order(descending=True), 0, (3, ["c", "b"])),
+        (Filter(), Order(), 2, (3, ["c"])),
+        (Filter(), Order(), 4, (3, [])),
+        (Filter(text="CAPTION OF B"), Order(), 0, (1, ["b"])),
+        (Filter(direction="reasoning"), Order("rounds", descending=True), 0, (3, ["b", "a"])),
+        (Filter(direction="reasoning"), Order("rounds", descending=True), 2, (3, ["c"])),
+        (Filter(verdict="rejected"), Order(), 1, (1, [])),
+        (Filter(text="nothing"), Order(), 0, (0, [])),
+    ],
+)
+async def test_a_page_is_told_how_many_there_are(
+    tmp_path: Path, written: Written, wanted: Filter, order: Order, offset: int, expected: tuple[int, list[str]]
+) -> None:
+    await fill(tmp_path / "run.db", written)
+    with reading(tmp_path / "run.db") as db:
+        count, page = paged(db, "r", wanted, order, limit=2, offset=offset)
+    assert (count, [one.sample for one in page]) == expected
+
+
+async def test_sums_count_every_row_once(tmp_path: Path, written: Written) -> None:
+    path, late = tmp_path / "run.db", 3 * 10**9
+    async with Store.open(path) as store:
+        for rows in [*written, *written]:  # what is written twice is kept once
+            await store.writer.insert(rows)
+        ledger, usage = Ledger(store, "r"), {"prompt_tokens": 7, "completion_tokens": 2}
+        await ledger.record(call("a", 1))
+        await ledger.record(call("a", 1, kind="timeout", usage=usage, ended_ns=late))  # it keeps its first reply
+        await ledger.record(call("a", 2, kind="timeout", http_status=None, usage=None))
+        await ledger.record(call("b", 3, kind="timeout", http_status=None, usage=None))
+        assert sums(path)[1] == counted_by_hand(path)[1]
+        await ledger.record(call("a", 2, usage=usage, ended_ns=late))  # a failure gives way to it
+    assert sums(path) == counted_by_hand(path)
+    assert sums(path)[1] == [(0, "ok", 1, 100, None, 20), (0, "timeout", 1, None, None, None), (3, "ok", 1, 7, None, 2)]
 
 
 async def test_a_sample_that_is_taken_up_again_is_pending_until_it_settles_again(
@@ -64,11 +136,16 @@ async def test_an_older_store_is_given_its_totals(tmp_path: Path, written: Writt
     with sqlite3.connect(path) as db:
         db.executescript("""
             DROP TRIGGER totals_of_samples; DROP TRIGGER totals_of_settled; DROP TRIGGER totals_of_retries;
-            DROP VIEW v_sample_totals; DROP TABLE sample_totals; DROP INDEX calls_by_time;
+            DROP TRIGGER totals_of_verdicts; DROP TRIGGER totals_of_calls; DROP TRIGGER totals_of_calls_mended;
+            DROP VIEW v_sample_totals; DROP TABLE sample_totals; DROP INDEX calls_that_failed;
+            DROP TABLE verdict_totals; DROP TABLE call_totals; DROP TABLE choices;
             ALTER TABLE sessions DROP COLUMN images;
-            DELETE FROM _sqlite_migrations WHERE name = 'm0011_sample_totals';
+            DELETE FROM _sqlite_migrations WHERE name IN ('m0011_sample_totals', 'm0013_totals');
         """)
     db.close()
     open_for_writing(path).close()
     assert migrations._NAMES
     assert lines(path) == EXPECTED
+    assert sums(path) == counted_by_hand(path)
+    with reading(path) as db:
+        assert choices(db, "r") == CHOICES

@@ -75,6 +75,9 @@ def test_two_stores_make_the_one_that_nobody_shared(folder: Path) -> None:
     for table in COUNTED:
         count = f"SELECT count(*) FROM {table}"
         assert query(output, count) == query(folder / "whole.db", count), table
+    pairs = "SELECT * FROM verdict_totals ORDER BY 1, 2, 3, 4, 5"
+    assert query(output, pairs) == query(folder / "whole.db", pairs)
+    assert query(output, "SELECT sum(calls) FROM call_totals") == query(output, "SELECT count(*) FROM calls")
     triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY 1"
     assert query(output, triggers) == query(folder / "whole.db", triggers)
     with pytest.raises(StoreError, match="there is a store already"):
