@@ -24,7 +24,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--policy", help="Routing policy of the rounds that follow.  [default: the run's]")
 @click.option("--prompts", type=_PATH, help="Folder of prompt texts that replace single ones.")
 @click.option("--run", help="The run to fork.  [default: the newest that is no fork]")
-@click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the store's]")
+@click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the run's]")
 @endpoint_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -36,12 +36,12 @@ def fork(ctx: click.Context, /, **options: Any) -> None:
     """
     from ..graph.forking import Turn
     from ..graph.forking import fork as run_on
+    from .view import run_images
 
     endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
     turn = Turn(options["sample"], options["number"], options["direction"], options["policy"], options["prompts"])
-    made = asyncio.run(
-        run_on(options["store"], turn, run=options["run"], images=options["images"], endpoints=endpoints)
-    )
+    images = options["images"] or run_images(options["store"])
+    made = asyncio.run(run_on(options["store"], turn, run=options["run"], images=images, endpoints=endpoints))
     if options["as_json"]:
         outcome = asdict(made.outcome) | {"qas": [qa.model_dump(mode="json") for qa in made.outcome.qas]}
         click.echo(orjson.dumps({"run": made.run, "parent": made.parent, "outcome": outcome}).decode())
@@ -53,4 +53,4 @@ def fork(ctx: click.Context, /, **options: Any) -> None:
 def _told(made: "Forked") -> str:
     end = made.outcome
     scores = f", complexity {end.complexity_before:.2f} -> {end.complexity_after:.2f}" if end.complexity_after else ""
-    return f"run {made.run}, a fork of {made.parent}: {end.id} {end.status} after {end.rounds} rounds{scores}"
+    return f"run {made.run}, a fork of {made.parent}: {end.id} {end.status} after {end.rounds} round{'s' if end.rounds != 1 else ''}{scores}"

@@ -51,8 +51,8 @@ def ending(state: State, *, rounds: int, target: float, patience: int) -> tuple[
     if state["history"] and not state["judged"]:
         return "failed", state["history"][-1]["failure"] or "no round could be judged"
     if len(state["history"]) >= rounds:
-        return "exhausted", f"{rounds} rounds used"
-    return "stalled", f"nothing accepted in {state['idle']} rounds"
+        return "exhausted", f"{rounds} round{'s' if rounds > 1 else ''} used"
+    return "stalled", f"nothing accepted in {state['idle']} round{'s' if state['idle'] > 1 else ''}"
 
 
 def reward(gains: Sequence[int], questions: int, tokens: int | None, price: float) -> float | None:

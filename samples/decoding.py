@@ -1,11 +1,13 @@
 """Turns the bytes of an image file into pixels, and pixels into the bytes that a model is sent."""
 
+import ctypes
 import io
 import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -124,6 +126,8 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
             _refuse_large(image.width * image.height, max_pixels)
+            if image.format == "TIFF":
+                _silence_libtiff()
             yield image
     except ImageError:
         raise
@@ -135,6 +139,13 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
         raise
     except Exception as error:  # decoders raise anything on hostile bytes
         raise ImageError(f"truncated or damaged image: {error}", remedy="replace the file") from error
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keeps libtiff from writing what is wrong with a file to stderr: the row tells it."""
+    if say_nothing := getattr(ctypes.CDLL(Pillow.core.__file__), "TIFFSetErrorHandler", None):
+        say_nothing(None)
 
 
 def _refuse_large(pixels: int, limit: int) -> None:

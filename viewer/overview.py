@@ -8,6 +8,7 @@ from ..store.totals import UNRULED
 from ..store.traces import runs
 from . import drawing
 from .asked import Asked
+from .wording import model_words
 
 STATUSES: Final = ("reached", "exhausted", "stalled", "failed", "pending")
 _BUCKETS: Final = 60
@@ -33,6 +34,7 @@ def run_line(asked: Asked) -> dict[str, Any]:
         "samples": line.samples,
         "settled": line.settled,
         "fingerprint": dict(line.fingerprint),
+        "models": [model_words(told) for told in line.fingerprint.get("models", [])],
         "sessions": sessions,
         "live": bool(sessions) and sessions[-1]["ended_ns"] is None,
     }

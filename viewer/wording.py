@@ -1,5 +1,6 @@
 """Texts made ready to be shown: word differences, cited places, and numbers as people read them."""
 
+import ast
 import difflib
 import re
 from collections.abc import Mapping, Sequence
@@ -75,6 +76,16 @@ class Places:
         key = f"c{len(self.boxes)}"
         self.boxes.append({"key": key, "cited": True, "label": "", "bbox": corners, "image": 0, "origin": "cited"})
         return key
+
+
+def model_words(told: str) -> str:
+    """A model as a fingerprint tells it, "role: name {parameters}", with its parameters in words."""
+    name, brace, _ = told.partition(" {")
+    try:
+        known = ast.literal_eval(told[len(name) + 1 :]) if brace else {}
+    except (SyntaxError, ValueError):  # a name that holds a brace
+        return told
+    return ", ".join([name, *(f"{key} {value}" for key, value in known.items())])
 
 
 def moment(ns: int | None) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from evolgraph.samples.embedded import KeepError
 from evolgraph.samples.formats.reader import FormatError, Rejected, read
-from evolgraph.samples.images import ImageLimits, ImageRoot
+from evolgraph.samples.images import ImageError, ImageLimits, ImageRoot
 from evolgraph.samples.sample import Sample
 from PIL import Image as Pillow
 from pyarrow import parquet
@@ -82,6 +82,17 @@ def test_b19_data_uris(folder):
     assert "format SVG not allowed" in refusal(folder, message(data_uri(b"<svg/>", "image/svg+xml")))
     assert "the file is empty" in refusal(folder, message("data:image/png;base64,"))
     assert not (folder / "kept").exists()
+
+
+def test_what_libtiff_says_of_a_damaged_file_stays_off_stderr(tmp_path, capfd):
+    Pillow.radial_gradient("L").save(tmp_path / "cut.tiff", compression="tiff_lzw")
+    data = bytearray((tmp_path / "cut.tiff").read_bytes())
+    data[100:2000] = bytes(1900)
+    (tmp_path / "cut.tiff").write_bytes(data)
+    with pytest.raises(ImageError, match="truncated or damaged image"):
+        ImageRoot(tmp_path).inspect("cut.tiff")
+    os.write(2, b"still heard")
+    assert capfd.readouterr().err == "still heard"
 
 
 def test_b23_what_is_converted_is_recorded(tmp_path):

@@ -1,7 +1,7 @@
 """Word changes and cited places, whatever the texts."""
 
 import pytest
-from evolgraph.viewer.wording import Places, duration, short, word_changes
+from evolgraph.viewer.wording import Places, duration, model_words, short, word_changes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,3 +47,19 @@ def test_counts_are_short(number: float | None, told: str) -> None:
 @pytest.mark.parametrize(("ms", "told"), [(2.34, "2.3 ms"), (250, "250 ms"), (61_000, "1.0 min"), (7_200_000, "2.0 h")])
 def test_times_are_short(ms: float, told: str) -> None:
     assert duration(ms) == told
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            "evolver: builtin {'temperature': 0.7, 'max_tokens': 4096}",
+            "evolver: builtin, temperature 0.7, max_tokens 4096",
+        ),
+        ("judge: builtin {}", "judge: builtin"),
+        ("judge: odd {name", "judge: odd {name"),
+        ("judge", "judge"),
+    ],
+)
+def test_a_model_is_told_in_words(told: str, expected: str) -> None:
+    assert model_words(told) == expected
