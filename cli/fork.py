@@ -53,4 +53,5 @@ def fork(ctx: click.Context, /, **options: Any) -> None:
 def _told(made: "Forked") -> str:
     end = made.outcome
     scores = f", complexity {end.complexity_before:.2f} -> {end.complexity_after:.2f}" if end.complexity_after else ""
-    return f"run {made.run}, a fork of {made.parent}: {end.id} {end.status} after {end.rounds} round{'s' if end.rounds != 1 else ''}{scores}"
+    rounds = f"{end.rounds} round{'s' if end.rounds != 1 else ''}"
+    return f"run {made.run}, a fork of {made.parent}: {end.id} {end.status} after {rounds}{scores}"
