@@ -40,6 +40,7 @@ def runs(store: Path, as_json: bool) -> None:
         print_json({"runs": [asdict(run) for run in found]})
         return
     lines = table("run", "made", "settled", "samples", "starts", "policy", "models")
+    lines.columns[1].no_wrap = True
     for run in found:
         made = datetime.fromtimestamp(run.created_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
         known = run.fingerprint

@@ -77,9 +77,9 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
-def change(before: float | None, after: float | None) -> str:
+def change(before: float | None, after: float | None, digits: int = 2) -> str:
     """How a score changed."""
-    return "-" if before is None or after is None else f"{before:.2f} -> {after:.2f}"
+    return "-" if before is None or after is None else f"{before:.{digits}f} -> {after:.{digits}f}"
 
 
 def print_json(value: Any) -> None:

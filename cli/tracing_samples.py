@@ -84,14 +84,14 @@ def _print(found: list[SampleTotals], price_in: float | None, price_out: float |
         *(["calls"] if wide else []),
         "cost" if priced else "tokens",
         "directions",
-        "rejected for",
+        "reason",
     )
     for column in lines.columns[1:]:
-        column.no_wrap = column.header != "rejected for"
+        column.no_wrap = column.header != "reason"
     for one in found:
-        score = change(one.complexity_before, one.complexity_after)
+        score = change(one.complexity_before, one.complexity_after, 2 if wide else 1)
         spent = f"{_cost(one, price_in, price_out):.4f}" if priced else f"{one.prompt_tokens + one.completion_tokens:,}"
-        kept = f"{one.accepted} of {one.accepted + one.rejected + one.lost}"
+        kept = f"{one.accepted}{' of ' if wide else '/'}{one.accepted + one.rejected + one.lost}"
         ways = (
             Text(" > ".join(one.directions) if wide else " ".join(name[:3] for name in one.directions)),
             Text(", ".join(one.codes)),
