@@ -42,21 +42,24 @@ class _Rounds(click.ParamType):
     "--images", type=click.Choice(["copy", "link", "embed"]), default=None,
     help="Put image files beside the file or into it. Default: only their paths, under the image root.",
 )  # fmt: skip
-@click.option("--image-root", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
-              help="Folder that the images' paths are relative to.")  # fmt: skip
+@click.option("--image-root", type=click.Path(path_type=Path),
+              help="Folder that the images' paths are relative to.  [default: the run's]")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a file that no export wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest.")
 def export(
-    store: Path, *, form: str, turns: str, images: str | None, duplicates: str, as_json: bool, **chosen: Any
-) -> None:
+    store: Path, *, form: str, turns: str, images: str | None, image_root: Path | None, duplicates: str, as_json: bool,
+    **chosen: Any,
+) -> None:  # fmt: skip
     """Write the settled samples of STORE as training data, with a manifest and a dataset card beside the file.
 
     preference holds accepted against rejected versions of one parent.
     """
     from ..graph.exporting import Plan
     from ..graph.exporting import export as write
+    from .view import run_images
 
-    plan = Plan(form, images=images or "", single=turns == "single", duplicates=duplicates == "keep", **chosen)
+    chosen |= {"image_root": image_root or run_images(store), "duplicates": duplicates == "keep"}
+    plan = Plan(form, images=images or "", single=turns == "single", **chosen)
     told = write(store, plan)
     if as_json:
         click.echo(orjson.dumps(told).decode())

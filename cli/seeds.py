@@ -114,5 +114,10 @@ def _counted(unknown: Unknown) -> dict[str, int]:
 
 def _show(told: dict[str, Any]) -> None:
     for name, value in told.items():
-        line = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
+        line = ", ".join(_counts(value)) if isinstance(value, dict) else value
         click.echo(f"{name.replace('_', ' ')}: {line if line != '' else '-'}")
+
+
+def _counts(value: dict[Any, int]) -> list[str]:
+    """Counts by name; those by number the other way round, so that it is plain which of the two counts."""
+    return [f"{count} with {key}" if str(key).isdigit() else f"{key} {count}" for key, count in value.items()]

@@ -147,6 +147,12 @@ def test_preference_pairs_are_children_of_one_parent(run: Run, home: Path) -> No
         assert row["rejected_reason"]
 
 
+def test_images_are_looked_for_where_the_run_found_them(run: Run, home: Path) -> None:
+    said = run("export", "run.db", "--format", "openai", "--images", "embed", "-o", "found.jsonl", "--json")
+    assert said.code == 0, said.err
+    assert said.json["counts"]["rows"] == (home / "found.jsonl").read_text().count('"data:image/') == 10
+
+
 @pytest.mark.parametrize("way", ["copy", "link"])
 def test_images_come_along_and_the_file_is_sound_where_it_lies(run: Run, home: Path, way: str) -> None:
     (home / way).mkdir()
@@ -204,7 +210,10 @@ def test_a_file_that_no_export_wrote_is_not_replaced(run: Run, home: Path) -> No
         (["--format", "mmevol", "--turns", "single"], "mmevol has no turns"),
         (["--format", "llava", "--min-score", "10"], "nothing to export: samples of which nothing was chosen: 10"),
         (["--format", "llava", "--images", "copy", "--image-root", "absent"], "absent: no image root"),
-        (["--format", "openai", "--images", "embed"], "images/astronaut.jpg: missing image: no such file under ."),
+        (
+            ["--format", "openai", "--images", "embed", "--image-root", "."],
+            "images/astronaut.jpg: missing image: no such file under .",
+        ),
         (["--format", "llava", "-o", "absent/x.json"], "name a file in a folder that exists"),
     ],
 )
