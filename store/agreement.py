@@ -19,7 +19,7 @@ ROUTE: Final = "route"
 """The agent that calls for a decision go by: they come before it."""
 _CLOSE: Final = 1e-9
 _TARGET: Final = re.compile(r">= ([\d.]+)$")
-_ROUNDS: Final = re.compile(r"(\d+) rounds used$")
+_ROUNDS: Final = re.compile(r"(\d+) rounds? used$")
 
 
 @dataclass(slots=True)
