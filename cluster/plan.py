@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..endpoints.endpoint import Endpoint
+from ..endpoints.pace import Heard
 from ..endpoints.stats import Stats
 from ..graph.outcome import Progress
 from ..graph.settings import Settings
@@ -58,9 +59,11 @@ class Handed:
 class Load:
     """What a worker has of an endpoint: requests in flight, those that wait too, and the limit that it has learned."""
 
-    in_flight: int
-    wanted: int
-    limit: int
+    in_flight: int = 0
+    wanted: int = 0
+    limit: int = 0
+    heard: Heard = field(default_factory=Heard)
+    """What is told where all workers together find the limit out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ class Report:
     progress: Progress
     stats: Stats
     loads: dict[str, Load]
+    """By what `known_as` gives for an endpoint."""
     outages: list[str]
+    """What the run waits for, in words."""
+    down: list[str]
+    """URLs of the endpoints that are down."""
     cpu_s: float
     """Seconds of CPU time of the worker's process since it began."""
     learned: dict[str, Any] | None = None
@@ -80,11 +87,20 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The answer to a report: the most requests in flight by endpoint, what others learned, and why to stop."""
+    """The answer to a report: what a worker may have of each endpoint, what others learned, and why to stop."""
 
-    shares: dict[str, int]
+    shares: dict[str, "Share"]
+    back: list[str]
+    """URLs of endpoints that are down here and have answered another worker."""
     learned: dict[str, Any] | None = None
     stop: str | None = None
+
+
+class Share(NamedTuple):
+    """A worker's part of an endpoint: the most requests in flight, out of the `limit` of all workers together."""
+
+    part: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +114,11 @@ class Status:
     restarts: int = 0
     cpu_s: float = 0.0
     stop: str | None = None
+
+
+def known_as(endpoint: Endpoint) -> str:
+    """What an endpoint goes by among workers. Its roles may differ from those that it was given to begin with."""
+    return f"{endpoint.url} {endpoint.model} {endpoint.sampling()}"
 
 
 def added(kind: type[Counts], parts: list[Counts]) -> Counts:
