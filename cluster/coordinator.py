@@ -5,8 +5,10 @@ import contextlib
 import time
 import uuid
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Final
 
+from ..endpoints.lane import Sight
 from ..endpoints.pool import home_of
 from ..endpoints.stats import Stats
 from ..graph.feed import Feed
@@ -77,7 +79,7 @@ class Coordinator:
         if worker in self._joined:
             self._restarts += 1
             if worker in self._reports:
-                self._past.append(self._reports.pop(worker))
+                self._past.append(_ended(self._reports.pop(worker)))
             self._deal.again(worker)
             self._outages.leave(worker)
         self._joined.add(worker)
@@ -106,8 +108,7 @@ class Coordinator:
     async def report(self, worker: int, report: Report) -> Orders:
         """Takes note of what a worker tells, and tells it what others are about."""
         if report.learned is None and (last := self._reports.get(worker)):
-            report = Report(**{name: getattr(report, name) for name in report.__slots__} | {"learned": last.learned})
-            told = None
+            told, report = None, replace(report, learned=last.learned)
         else:
             told = report.learned
         self._reports[worker] = report
@@ -131,6 +132,8 @@ class Coordinator:
         """A worker is done."""
         self._shares.leave(worker)
         self._outages.leave(worker)
+        if worker in self._reports:
+            self._reports[worker] = _ended(self._reports[worker])
 
     async def stop(self, reason: str) -> None:
         """Has every worker stop soon; the first reason stays."""
@@ -146,7 +149,17 @@ class Coordinator:
         outages = dict.fromkeys(line for one in self._reports.values() for line in one.outages)
         stats = added(Stats, [one.stats for one in reports])
         cpu_s = sum(one.cpu_s for one in reports) + time.process_time() - self._cpu_began
-        return Status(progress, stats, tuple(outages), self._restarts, cpu_s, self._stop or self._purse.spent)
+        return Status(
+            progress,
+            stats,
+            tuple(outages),
+            self._restarts,
+            cpu_s,
+            time.monotonic() - self._since if self._since else 0.0,
+            tuple(lane for one in reports for lane in one.lanes),
+            sum(one.writes_waiting for one in reports),
+            self._stop or self._purse.spent,
+        )
 
     @property
     def _others(self) -> bool:
@@ -191,3 +204,9 @@ class Coordinator:
             if len(self._homes) > _HOMES:
                 self._homes.popitem(last=False)
         return self._homes[image]
+
+
+def _ended(report: Report) -> Report:
+    """The last report of a worker that is gone: what it has done counts, and nothing is under way any more."""
+    lanes = [Sight(one.url, one.model, one.roles, one.counts) for one in report.lanes]
+    return replace(report, lanes=lanes, writes_waiting=0, outages=[])

@@ -12,7 +12,8 @@ from typing import Any, Final, Self
 
 from ..errors import EvolgraphError
 from ..graph.checks import check_ablations
-from ..graph.outcome import Summary
+from ..graph.looking import Look
+from ..graph.outcome import Progress, Summary
 from ..store.folder import OWNERS
 from ..store.ownership import Ownership
 from .coordinator import Coordinator
@@ -119,6 +120,18 @@ class ClusterRun:
     def seconds(self) -> float:
         """Seconds since this start began."""
         return time.monotonic() - self._started
+
+    @property
+    def progress(self) -> Progress:
+        """What the workers together have done so far."""
+        return self.status.progress
+
+    def look(self) -> Look:
+        """The run at this moment, as the workers have told of it."""
+        settings, status = self._plan.settings, self.status
+        about = {"run": self.run, "policy": settings.policy, "seed": str(settings.seed)}
+        workers = {"number": self.workers, "restarts": status.restarts, "cpu_seconds": status.cpu_s}
+        return Look(about, self.seconds, status.lanes, status.stats, status.progress, status.writes_waiting, workers)
 
     def summary(self) -> Summary:
         """The run in numbers, once it has ended."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..endpoints.endpoint import Endpoint
+from ..endpoints.lane import Sight
 from ..endpoints.pace import Heard
 from ..endpoints.stats import Stats
 from ..graph.outcome import Progress
@@ -81,6 +82,8 @@ class Report:
     """URLs of the endpoints that are down."""
     cpu_s: float
     """Seconds of CPU time of the worker's process since it began."""
+    lanes: list[Sight]
+    writes_waiting: int
     learned: dict[str, Any] | None = None
     """The statistics of a learning policy, of this worker's rewards alone; None when they are not told this time."""
 
@@ -106,13 +109,16 @@ class Share(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Status:
     """The whole run as far as the workers have told. `stop` is why it ends early, `restarts` of dead workers,
-    `cpu_s` the CPU seconds of workers and coordinator."""
+    `cpu_s` the CPU seconds of workers and coordinator, `seconds` those since the first worker began."""
 
     progress: Progress = field(default_factory=Progress)
     stats: Stats = field(default_factory=Stats)
     outages: tuple[str, ...] = ()
     restarts: int = 0
     cpu_s: float = 0.0
+    seconds: float = 0.0
+    lanes: tuple[Sight, ...] = ()
+    writes_waiting: int = 0
     stop: str | None = None
 
 

@@ -187,16 +187,12 @@ class Telling:
         self._sent += 1
         outages = [f"{lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
         down = [lane.endpoint.url for lane in run.client.lanes if lane.down]
+        settled, stats = self._hand.settled(), run.client.stats
+        lanes = [lane.sight() for lane in run.client.lanes]
         report = Report(
-            self._hand.settled(),
-            run.progress,
-            run.client.stats,
-            _loads(run.client),
-            outages,
-            down,
-            self._cpu(),
+            settled, run.progress, stats, _loads(run.client), outages, down, self._cpu(), lanes, run.writes_waiting,
             learned,
-        )
+        )  # fmt: skip
         orders: Orders = await self._send(report)
         for lane in run.client.lanes:
             if lane.down and lane.endpoint.url in orders.back:

@@ -52,6 +52,20 @@ class Counts:
     """Requests by how they ended, `ok` among them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An endpoint at a moment, for displays: its slots in use, those who wait for one, and how many there may be."""
+
+    url: str
+    model: str
+    roles: str
+    counts: Counts
+    in_flight: int = 0
+    waiting: int = 0
+    limit: int = 0
+    down: bool = False
+
+
 class Lane:
     """One endpoint as the pool sees it.
 
@@ -102,6 +116,12 @@ class Lane:
     def limit(self) -> int:
         """Requests that may be in flight now."""
         return self.pace.limit if self.share is None else min(self.pace.limit, self.share)
+
+    def sight(self) -> Sight:
+        """What there is to be seen of it now."""
+        one = self.endpoint
+        told = self.slots.in_flight, self.slots.waiting, self.limit, self.down
+        return Sight(one.url, one.model, ",".join(one.roles), self.counts, *told)
 
     def lead(self, limit: int) -> None:
         """Sets the limit of all processes that share the endpoint, which they find out together from now on."""
