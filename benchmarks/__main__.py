@@ -116,6 +116,7 @@ def _workers(as_json: bool, **options: int) -> None:
 @click.option("--rounds", default=_SHARDS.rounds, show_default=True, type=click.IntRange(1))
 @click.option("--workers", default=_SHARDS.workers, show_default=True, type=click.IntRange(1))
 @click.option("--kills", default=_SHARDS.kills, show_default=True, type=click.IntRange(0))
+@click.option("--endpoints", default=_SHARDS.endpoints, show_default=True, type=click.IntRange(1))
 @click.option("--store", type=click.Path(path_type=Path), help="Folder to keep the stores in.")
 @_AS_JSON
 @click.pass_context

@@ -8,8 +8,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,17 +25,22 @@ from .memory import drawn
 from .processes import ROOT, mock, server_stats
 
 _LOOK_S: Final = 1.0
+_SEEN: Final = (
+    "SELECT DISTINCT json_extract(s.images, '$[0]'), c.endpoint FROM calls c"
+    " JOIN samples s ON s.run = c.run AND s.id = c.sample WHERE c.endpoint IS NOT NULL"
+)
 _NAMES: Final = {"ray::Coordinator": "coordinator", "ray::Worker": "worker", "evolgraph.cli": "command"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The work. A worker is killed `kills` times, evenly over the run; `limit` is the endpoint's, in flight."""
+    """The work. A worker is killed `kills` times, evenly over the run; `limit` is that of an endpoint, in flight."""
 
     samples: int = 20_000
     rounds: int = 3
     workers: int = 2
     kills: int = 1
+    endpoints: int = 1
     latency_ms: float = 20.0
     limit: int = 128
     reuse: int = 4
@@ -46,8 +51,9 @@ def sharded(plan: Plan, store: Path | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="evolgraph-shards-") as name:
         seeds = drawn(plan.samples, plan.reuse)
         folder = store or Path(name) / "shards"
-        with mock(2 * plan.limit, plan.latency_ms) as url:
-            found = _Run(plan, seeds, folder, url).figures()
+        with ExitStack() as stack:
+            urls = [stack.enter_context(mock(2 * plan.limit, plan.latency_ms)) for _ in range(plan.endpoints)]
+            found = _Run(plan, seeds, folder, urls).figures()
         found |= _used(folder, Path(name))
     wrong = ("pending", "failed", "in_two_stores", "owned_elsewhere", "problems")
     sound = not any(found[one] for one in wrong) and found["most_in_flight"] <= plan.limit
@@ -58,15 +64,16 @@ def sharded(plan: Plan, store: Path | None = None) -> dict[str, Any]:
 class _Run:
     """The command, looked at once a second until it ends."""
 
-    def __init__(self, plan: Plan, seeds: Path, folder: Path, url: str) -> None:
-        self._plan, self._seeds, self._folder, self._url = plan, seeds, folder, url
+    def __init__(self, plan: Plan, seeds: Path, folder: Path, urls: Sequence[str]) -> None:
+        self._plan, self._seeds, self._folder, self._urls = plan, seeds, folder, urls
         self._killed: list[float] = []
 
     def figures(self) -> dict[str, Any]:
         """What the command said, what its processes held, and what its stores hold."""
         plan = self._plan
         config = self._folder.with_suffix(".toml")
-        config.write_text(f'[[endpoint]]\nurl = "{self._url}"\nmodel = "mock"\nmax_in_flight = {plan.limit}\n')
+        tables = [f'[[endpoint]]\nurl = "{url}"\nmodel = "mock"\nmax_in_flight = {plan.limit}\n' for url in self._urls]
+        config.write_text("\n".join(tables))
         words = ["evolve", str(self._seeds), "--json", "--engine", "ray", "--config", str(config), "--target", "10"]
         options = {"store": self._folder, "out": self._folder.with_suffix(".jsonl"), "patience": 0}
         options |= {"workers": plan.workers, "rounds": plan.rounds}
@@ -80,14 +87,15 @@ class _Run:
             assert process.stdout
             said = orjson.loads(process.stdout.read())
         names = ("reached", "exhausted", "stalled", "failed", "pending", "calls", "seconds", "cpu_ms_per_call")
-        seen = server_stats(self._url)
+        seen = [server_stats(url) for url in self._urls]
         return {
             **{name: said[name] for name in names},
-            "requests": seen["calls"],
-            "most_in_flight": seen["most_in_flight"],
+            "requests": sum(one["calls"] for one in seen),
+            "most_in_flight": max(one["most_in_flight"] for one in seen),
             "killed_at": self._killed,
             "memory_mb": family.figures(),
             **_held(self._folder),
+            **_homes(self._folder),
         }
 
     def _look(self, family: Family) -> None:
@@ -128,6 +136,16 @@ def _held(folder: Path) -> dict[str, Any]:
         "calls_kept": sum(_count(shard, "SELECT count(*) FROM calls") for shard in shards(folder)),
         "shards_mb": round(sum(path.stat().st_size for path in shards(folder)) / 1e6, 1),
     }
+
+
+def _homes(folder: Path) -> dict[str, int]:
+    """How many images there were, and of how many all requests were answered by one endpoint alone."""
+    seen: dict[str, set[str]] = {}
+    for shard in shards(folder):
+        with reading(shard) as db:
+            for image, endpoint in db.execute(_SEEN):
+                seen.setdefault(image, set()).add(endpoint)
+    return {"images": len(seen), "images_at_one_endpoint": sum(len(urls) == 1 for urls in seen.values())}
 
 
 def _used(folder: Path, place: Path) -> dict[str, Any]:
