@@ -11,13 +11,11 @@ from typing import Final
 from ..endpoints.lane import Sight
 from ..endpoints.pool import home_of
 from ..endpoints.stats import Stats
-from ..graph.feed import Feed
 from ..graph.identity import RunError
 from ..graph.outcome import Progress
-from ..samples.embedded import kept_images
 from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
-from ..store.folder import MERGED, OWNERS
+from ..store.folder import OWNERS
 from .deal import Deal, name_of
 from .outages import Outages
 from .owners import Owners
@@ -56,9 +54,7 @@ class Coordinator:
         Raises FormatError, RunError and StoreError.
         """
         plan = self._plan
-        kept = kept_images(plan.folder / MERGED)
-        limit = plan.settings.limit
-        self._feed = Feed(plan.seeds, plan.images, limit, kept=kept, layout=plan.layout, hosts=plan.hosts)
+        self._feed = plan.feed()
         await self._feed.begin()
         self._owners = Owners(plan.folder / OWNERS)
         name = uuid.uuid4().hex[:12]

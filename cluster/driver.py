@@ -27,11 +27,13 @@ RESTARTS: Final = 50
 GRACE_S: Final = 12.0
 """Seconds from the order to stop until workers that have not ended are killed."""
 _LOOK_S: Final = 0.25
+_ANSWER_S: Final = 10.0
 _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_MEMORY_MONITOR": "1",
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
 }
 _LOCAL: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """What makes Ray's own processes listen on the loopback interface alone."""
@@ -64,8 +66,11 @@ class ClusterRun:
         """Takes the folder, starts Ray and the workers. Raises EvolgraphError."""
         self._started = time.monotonic()
         check_ablations(self._plan.settings.ablate, _directions())
-        self._plan.folder.mkdir(parents=True, exist_ok=True)
+        await self._plan.feed().begin()  # before anything is started for seeds that cannot be read
+        if self._address:
+            await _check_answers(self._address)
         try:
+            self._plan.folder.mkdir(parents=True, exist_ok=True)
             owner = Ownership(self._plan.folder / OWNERS)
             self._stack.callback(owner.release)
             await self._start()
@@ -206,6 +211,24 @@ def _ray() -> Any:
     except ImportError as error:
         raise ClusterError("Ray is not installed", where="--engine ray", remedy="install evolgraph[ray]") from error
     return ray
+
+
+async def _check_answers(address: str) -> None:
+    """Raises ClusterError when nobody listens at `address`, for which Ray itself would try for minutes.
+
+    Words such as `auto` are for Ray to find out.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, OverflowError) as error:
+        number, said = getattr(error, "errno", None), getattr(error, "strerror", None)
+        told = os.strerror(number) if number and number > 0 else said or "no answer"
+        raise ClusterError(f"no Ray cluster answers: {told}", where=address, remedy="see ray status") from error
+    writer.close()
 
 
 def _connect(ray: Any, address: str | None, workers: int, logs: str) -> None:

@@ -8,11 +8,13 @@ from ..endpoints.endpoint import Endpoint
 from ..endpoints.lane import Sight
 from ..endpoints.pace import Heard
 from ..endpoints.stats import Stats
+from ..graph.feed import Feed
 from ..graph.outcome import Progress
 from ..graph.settings import Settings
+from ..samples.embedded import kept_images
 from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
-from ..store.folder import shard_path
+from ..store.folder import MERGED, shard_path
 
 Counts = TypeVar("Counts", Progress, Stats)
 
@@ -30,6 +32,11 @@ class Plan:
     hosts: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     resume: bool = True
+
+    def feed(self) -> Feed:
+        """What reads the seeds."""
+        kept = kept_images(self.folder / MERGED)
+        return Feed(self.seeds, self.images, self.settings.limit, kept=kept, layout=self.layout, hosts=self.hosts)
 
     def shard(self, worker: int) -> Path:
         """The store of a worker."""
