@@ -65,6 +65,9 @@ class ClusterRun:
     async def __aenter__(self) -> Self:
         """Takes the folder, starts Ray and the workers. Raises EvolgraphError."""
         self._started = time.monotonic()
+        if not self._address:
+            os.environ.update(_LOCAL)
+        _ray()  # nothing is left in the folder where it is missing
         check_ablations(self._plan.settings.ablate, _directions())
         await self._plan.feed().begin()  # before anything is started for seeds that cannot be read
         if self._address:
@@ -143,8 +146,6 @@ class ClusterRun:
         return summary(self._plan.folder, self.run, self.status, self.seconds)
 
     async def _start(self) -> None:
-        if not self._address:
-            os.environ.update(_LOCAL)
         ray = _ray()
         self._stack.enter_context(_unheard())
         # What Ray leaves goes with it. Removed last: until then its processes write there.
