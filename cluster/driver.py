@@ -240,10 +240,14 @@ def _connect(ray: Any, address: str | None, workers: int, logs: str) -> None:
             told = " ".join(str(error).split())
             raise ClusterError(f"no Ray cluster answers: {told}", where=address, remedy="see ray status") from error
         return
-    ray.init(
-        address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=workers,
-        object_store_memory=80 << 20, _temp_dir=logs,
-    )  # fmt: skip
+    try:
+        ray.init(
+            address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=workers,
+            object_store_memory=80 << 20, _temp_dir=logs,
+        )  # fmt: skip
+    except Exception as error:  # Ray raises no narrower one when its processes do not come up
+        told = " ".join(str(error).split())
+        raise ClusterError(f"Ray did not start: {told}", where=logs, remedy="is there room and memory left?") from error
 
 
 @contextlib.contextmanager
