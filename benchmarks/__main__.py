@@ -20,6 +20,7 @@ from . import online as learning
 from . import parts as part_scenario
 from . import routing as routes
 from . import seeds as seed_scenario
+from . import shards as shard_scenario
 from . import size as size_scenario
 from . import soak as soaking
 from . import startup as start_scenario
@@ -33,6 +34,7 @@ from .throughput import Workload, table, throughput
 _NEW = Workload()
 _PLAN = Plan()
 _WORKERS = worker_scenario.Plan()
+_SHARDS = shard_scenario.Plan()
 _MIX = mixing.Plan()
 _LANES = lane_scenario.Plan()
 _SEEDS = seed_scenario.Plan()
@@ -107,6 +109,22 @@ def _workers(as_json: bool, **options: int) -> None:
     """Calls a second and CPU a call of one run on Ray by one worker and by two."""
     found = worker_scenario.workers(worker_scenario.Plan(**options))  # type: ignore[arg-type]
     click.echo(orjson.dumps(found).decode() if as_json else worker_scenario.shown(found))
+
+
+@benchmarks.command("shards")
+@click.option("--samples", default=_SHARDS.samples, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=_SHARDS.rounds, show_default=True, type=click.IntRange(1))
+@click.option("--workers", default=_SHARDS.workers, show_default=True, type=click.IntRange(1))
+@click.option("--kills", default=_SHARDS.kills, show_default=True, type=click.IntRange(0))
+@click.option("--endpoints", default=_SHARDS.endpoints, show_default=True, type=click.IntRange(1))
+@click.option("--store", type=click.Path(path_type=Path), help="Folder to keep the stores in.")
+@_AS_JSON
+@click.pass_context
+def _shards(ctx: click.Context, as_json: bool, store: Path | None, **options: int) -> None:
+    """A long run by several workers, one of them killed midway: nothing lost, and what it holds. Exit code 1 if not."""
+    found = shard_scenario.sharded(shard_scenario.Plan(**options), store)
+    click.echo(orjson.dumps(found).decode() if as_json else shard_scenario.shown(found))
+    ctx.exit(0 if found["sound"] else 1)
 
 
 @benchmarks.command("mix")

@@ -12,17 +12,17 @@ from .processes import measured, mock, server_stats
 
 CACHE: Final = Path.home() / ".cache" / "evolgraph-benchmarks"
 REUSE: Final = 50
-"""Samples that share an image: drawing takes its time."""
+"""Samples that share an image, unless told: drawing takes its time."""
 _SLOTS: Final = 64
 _LATENCY_MS: Final = 1.0
 
 
-def drawn(samples: int) -> Path:
+def drawn(samples: int, reuse: int = REUSE) -> Path:
     """The seed file of so many drawn samples, made once and kept outside the project."""
-    folder = CACHE / f"drawn-{samples}-reuse-{REUSE}"
+    folder = CACHE / f"drawn-{samples}-reuse-{reuse}"
     if not (folder / "seeds.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        for _ in draw(samples, 0, folder, REUSE):
+        for _ in draw(samples, 0, folder, reuse):
             pass
     return folder / "seeds.json"
 

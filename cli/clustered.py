@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from ..cluster.driver import ClusterRun
     from ..cluster.plan import Plan
 
-_ALONE = ("metrics_port", "estimate")
-"""Options of a run in one process."""
-
 
 async def evolve_on_ray(endpoints: Any, options: dict[str, Any]) -> int:
     """Runs the command with its `options`; gives its exit code. Raises EvolgraphError."""
@@ -28,31 +25,31 @@ async def evolve_on_ray(endpoints: Any, options: dict[str, Any]) -> int:
     from ..cluster.summing import reasons, write_quarantine, write_results
     from ..graph.results import check_writable
     from .display import console
-    from .evolve import exit_code, show
+    from .evolve import estimated, exit_code, show
+    from .metrics import listening, metrics_served
     from .stopping import stopping_on_signals
 
-    for name in _ALONE:
-        if options[name] is not None:
-            told = f"--{name.replace('_', '-')}"
-            raise EvolgraphError(f"{told} is for one process", where="--engine ray", remedy=f"leave out {told}")
     plan, out = _plan(endpoints, options), console()
     results = options["out"] or Path(f"{plan.seeds.stem}.evolved.jsonl")
     bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
     check_writable(results)
-    async with ClusterRun(plan, options["ray_address"]) as run:
-        with stopping_on_signals(run, out):
-            _say_hello(run, plan, out)
-            await _finish(run, plan, out)
-            summary = await asyncio.to_thread(run.summary)
-            await asyncio.to_thread(write_results, plan.folder, run.run, results)
-            quarantined = await asyncio.to_thread(write_quarantine, plan.folder, run.run, bad_rows)
-            why = await asyncio.to_thread(reasons, plan.folder, run.run)
+    with listening(options["metrics_port"]) as listener:
+        async with ClusterRun(plan, options["ray_address"]) as run, metrics_served(run.look, listener, out):
+            with stopping_on_signals(run, out):
+                _say_hello(run, plan, out)
+                await _finish(run, plan, out)
+                summary = await asyncio.to_thread(run.summary)
+                await asyncio.to_thread(write_results, plan.folder, run.run, results)
+                quarantined = await asyncio.to_thread(write_quarantine, plan.folder, run.run, bad_rows)
+                why = await asyncio.to_thread(reasons, plan.folder, run.run)
     if summary.samples == 0 and not run.stopped:
         raise EvolgraphError("no row could be used", where=str(plan.seeds), remedy=f"see {bad_rows}")
+    working = replace(summary, seconds=run.status.seconds)  # the start of Ray would count for every sample
+    told = estimated(working, run, plan.endpoints, plan.seeds) if options["estimate"] else {}
     if options["as_json"]:
-        click.echo(orjson.dumps(asdict(summary)).decode())
+        click.echo(orjson.dumps({**asdict(summary), **told}).decode())
     else:
-        show(summary, why, {}, out)
+        show(summary, why, told, out)
         more = f", bad rows {bad_rows}" if quarantined else ""
         out.print(f"results {results}, stores in {plan.folder}{more}", soft_wrap=True)
     return exit_code(summary, run.stopped, out)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import importlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from .configuration import endpoints_of, load
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..cluster.driver import ClusterRun
     from ..graph.outcome import Summary
     from ..graph.run import Evolution
 
@@ -139,6 +141,7 @@ async def _embedded(stack: contextlib.AsyncExitStack) -> tuple[Endpoint, ...]:
 
 
 async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, embedded: bool) -> int:
+    from ..graph.looking import look_at
     from ..graph.results import check_writable, losses, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
@@ -156,7 +159,7 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
         allow_image_hosts=options["allow_image_hosts"],
     )  # fmt: skip
     with listening(options["metrics_port"]) as listener, stopping_on_signals(run, out):
-        async with run, metrics_served(run, listener, out):
+        async with run, metrics_served(lambda: look_at(run), listener, out):
             if embedded:
                 words = "No --endpoint given: the embedded model answers. It is a set of rules, not a language model."
                 out.print(words, soft_wrap=True)
@@ -172,7 +175,7 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
             }
     if summary.samples == 0 and not run.stopped:
         raise EvolgraphError("no row could be used", where=str(seeds), remedy=f"see {bad_rows}")
-    told = _estimated(summary, run, seeds) if options["estimate"] else {}
+    told = estimated(summary, run, run.endpoints, seeds) if options["estimate"] else {}
     if options["as_json"]:
         click.echo(orjson.dumps({**asdict(summary), **told}).decode())
     else:
@@ -234,7 +237,13 @@ def settings_of(options: dict[str, Any]) -> Settings:
     return Settings(**{name: options[name] for name in Settings.model_fields} | limit)
 
 
-def _estimated(summary: "Summary", run: "Evolution", seeds: Path) -> dict[str, Any]:
+def estimated(
+    summary: "Summary", run: "Evolution | ClusterRun", endpoints: Sequence[Endpoint], seeds: Path
+) -> dict[str, Any]:
+    """What all seeds would take, going by the samples that `run` has evolved: for `show`; empty when it was stopped.
+
+    Raises EvolgraphError when there was nothing to go by.
+    """
     from ..graph.outcome import estimate
     from ..samples.formats.reader import rows
 
@@ -245,6 +254,6 @@ def _estimated(summary: "Summary", run: "Evolution", seeds: Path) -> dict[str, A
         raise EvolgraphError(
             "the samples to estimate from are settled already", where=str(seeds), remedy="raise --estimate"
         )
-    prices = {(endpoint.price_in, endpoint.price_out) for endpoint in run.endpoints}
+    prices = {(endpoint.price_in, endpoint.price_out) for endpoint in endpoints}
     price = prices.pop() if len(prices) == 1 else (None, None)
     return {"estimate": asdict(estimate(summary, evolved, sum(1 for _ in rows(seeds)), *price))}

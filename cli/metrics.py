@@ -3,7 +3,7 @@
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -12,7 +12,7 @@ from rich.console import Console
 from yarl import URL
 
 from ..errors import EvolgraphError
-from ..graph.run import Evolution
+from ..graph.looking import Look
 
 HOST: Final = "127.0.0.1"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -38,12 +38,12 @@ def listening(port: int | None) -> Iterator[socket.socket | None]:
 
 
 @contextlib.asynccontextmanager
-async def metrics_served(run: Evolution, on: socket.socket | None, out: Console) -> AsyncIterator[None]:
-    """Serves the metrics of an open run on a socket, if there is one, and tells where."""
+async def metrics_served(look: Callable[[], Look], on: socket.socket | None, out: Console) -> AsyncIterator[None]:
+    """Serves the metrics of the open run that `look` tells of on a socket, if there is one, and says where."""
     if on is None:
         yield
         return
-    runner = web.AppRunner(application(run), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(look), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.SockSite(runner, on).start()
@@ -53,14 +53,14 @@ async def metrics_served(run: Evolution, on: socket.socket | None, out: Console)
         await runner.cleanup()
 
 
-def application(run: Evolution) -> web.Application:
-    """The web application with the metrics of `run` at /metrics."""
+def application(look: Callable[[], Look]) -> web.Application:
+    """The web application with the metrics of the run that `look` tells of at /metrics."""
     from prometheus_client.aiohttp import make_aiohttp_handler
 
     from ..graph.metrics import registry_of
 
     app = web.Application(middlewares=[_from_here])
-    app.router.add_get("/metrics", make_aiohttp_handler(registry_of(run), disable_compression=True), allow_head=False)
+    app.router.add_get("/metrics", make_aiohttp_handler(registry_of(look), disable_compression=True), allow_head=False)
     return app
 
 

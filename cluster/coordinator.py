@@ -5,22 +5,21 @@ import contextlib
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from ..endpoints.pace import MOST, START
+from ..endpoints.lane import Sight
 from ..endpoints.pool import home_of
 from ..endpoints.stats import Stats
-from ..graph.feed import Feed
 from ..graph.identity import RunError
 from ..graph.outcome import Progress
-from ..samples.embedded import kept_images
 from ..samples.formats.reader import Rejected
 from ..samples.sample import Sample
-from ..store.folder import MERGED, OWNERS
+from ..store.folder import OWNERS
 from .deal import Deal, name_of
+from .outages import Outages
 from .owners import Owners
-from .plan import Handed, Load, Orders, Plan, Report, Status, added
+from .plan import Handed, Orders, Plan, Report, Share, Status, added, known_as
 from .purse import Purse
 from .shared_policy import merged_state
 from .shares import Shares
@@ -55,9 +54,7 @@ class Coordinator:
         Raises FormatError, RunError and StoreError.
         """
         plan = self._plan
-        kept = kept_images(plan.folder / MERGED)
-        limit = plan.settings.limit
-        self._feed = Feed(plan.seeds, plan.images, limit, kept=kept, layout=plan.layout, hosts=plan.hosts)
+        self._feed = plan.feed()
         await self._feed.begin()
         self._owners = Owners(plan.folder / OWNERS)
         name = uuid.uuid4().hex[:12]
@@ -65,23 +62,25 @@ class Coordinator:
         if run != name and not plan.resume:
             raise RunError("the folder holds a run already", where=str(plan.folder), remedy="name another --store")
         self._deal = Deal(workers, self._owners.all())
-        self._shares = Shares({one.url: one.max_in_flight or MOST for one in plan.endpoints}, workers)
+        self._shares = Shares({known_as(one): one.max_in_flight for one in plan.endpoints}, workers)
+        self._outages = Outages()
         self._purse = Purse(plan.settings, workers)
         self._workers = workers
         self._reading = asyncio.create_task(self._read())
         return run, workers
 
-    async def join(self, worker: int) -> dict[str, int]:
+    async def join(self, worker: int) -> dict[str, Share]:
         """A worker begins, or begins again after its process died; gives its shares of the endpoints."""
         self._since = self._since or time.monotonic()
         if worker in self._joined:
             self._restarts += 1
             if worker in self._reports:
-                self._past.append(self._reports.pop(worker))
+                self._past.append(_ended(self._reports.pop(worker)))
             self._deal.again(worker)
+            self._outages.leave(worker)
         self._joined.add(worker)
         await self._tell()
-        return self._shares.told(worker, {})
+        return self._shares.told(worker, {}, time.monotonic())
 
     async def take(self, worker: int, most: int) -> list[Handed] | None:
         """Rows for a worker, which are its own for good once this returns; none when all are taken, None to stop.
@@ -105,8 +104,7 @@ class Coordinator:
     async def report(self, worker: int, report: Report) -> Orders:
         """Takes note of what a worker tells, and tells it what others are about."""
         if report.learned is None and (last := self._reports.get(worker)):
-            report = Report(**{name: getattr(report, name) for name in report.__slots__} | {"learned": last.learned})
-            told = None
+            told, report = None, replace(report, learned=last.learned)
         else:
             told = report.learned
         self._reports[worker] = report
@@ -115,15 +113,23 @@ class Coordinator:
             await self._tell()  # it has less to do, and may have rows of others
         others = [one.learned for each, one in self._reports.items() if each != worker and one.learned is not None]
         learned = merged_state(self._plan.settings.policy, others) if told is not None and others else None
-        return Orders(self._shares.told(worker, report.loads), learned, self._stop)
+        shares = self._shares.told(worker, report.loads, time.monotonic())
+        return Orders(shares, self._outages.told(worker, report.down), learned, self._stop)
 
     async def grant(self, worker: int, name: str) -> int:
         """A part of what is left of the budget `name`; 0 when it is spent."""
         return self._purse.grant(name)
 
+    async def probe(self, worker: int, url: str) -> float:
+        """Seconds until a worker may look whether the endpoint at `url` is back; 0: now, and no other does."""
+        return self._outages.probe(url, time.monotonic())
+
     async def leave(self, worker: int) -> None:
         """A worker is done."""
         self._shares.leave(worker)
+        self._outages.leave(worker)
+        if worker in self._reports:
+            self._reports[worker] = _ended(self._reports[worker])
 
     async def stop(self, reason: str) -> None:
         """Has every worker stop soon; the first reason stays."""
@@ -139,7 +145,17 @@ class Coordinator:
         outages = dict.fromkeys(line for one in self._reports.values() for line in one.outages)
         stats = added(Stats, [one.stats for one in reports])
         cpu_s = sum(one.cpu_s for one in reports) + time.process_time() - self._cpu_began
-        return Status(progress, stats, tuple(outages), self._restarts, cpu_s, self._stop or self._purse.spent)
+        return Status(
+            progress,
+            stats,
+            tuple(outages),
+            self._restarts,
+            cpu_s,
+            time.monotonic() - self._since if self._since else 0.0,
+            tuple(lane for one in reports for lane in one.lanes),
+            sum(one.writes_waiting for one in reports),
+            self._stop or self._purse.spent,
+        )
 
     @property
     def _others(self) -> bool:
@@ -177,7 +193,7 @@ class Coordinator:
             return ()
         image = row.images[0].sha256 if row.images else name_of(row)
         if image not in self._homes:
-            limits = self._limits()
+            limits = {one.url: float(self._shares.limit(known_as(one))) for one in self._plan.endpoints}
             self._homes[image] = tuple(
                 home_of(image, {url: limits[url] for url in group}) for group in self._plan.groups()
             )
@@ -185,10 +201,8 @@ class Coordinator:
                 self._homes.popitem(last=False)
         return self._homes[image]
 
-    def _limits(self) -> Mapping[str, float]:
-        """What the workers together have learned of each endpoint's limit."""
-        limits: dict[str, float] = {}
-        for one in self._plan.endpoints:
-            told = [report.loads.get(one.url, Load(0, 0, 0)).limit for report in self._reports.values()]
-            limits[one.url] = float(sum(told) or one.max_in_flight or START)
-        return limits
+
+def _ended(report: Report) -> Report:
+    """The last report of a worker that is gone: what it has done counts, and nothing is under way any more."""
+    lanes = [Sight(one.url, one.model, one.roles, one.counts) for one in report.lanes]
+    return replace(report, lanes=lanes, writes_waiting=0, outages=[])

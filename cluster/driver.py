@@ -12,7 +12,8 @@ from typing import Any, Final, Self
 
 from ..errors import EvolgraphError
 from ..graph.checks import check_ablations
-from ..graph.outcome import Summary
+from ..graph.looking import Look
+from ..graph.outcome import Progress, Summary
 from ..store.folder import OWNERS
 from ..store.ownership import Ownership
 from .coordinator import Coordinator
@@ -26,11 +27,13 @@ RESTARTS: Final = 50
 GRACE_S: Final = 12.0
 """Seconds from the order to stop until workers that have not ended are killed."""
 _LOOK_S: Final = 0.25
+_ANSWER_S: Final = 10.0
 _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_MEMORY_MONITOR": "1",
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
 }
 _LOCAL: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """What makes Ray's own processes listen on the loopback interface alone."""
@@ -62,9 +65,15 @@ class ClusterRun:
     async def __aenter__(self) -> Self:
         """Takes the folder, starts Ray and the workers. Raises EvolgraphError."""
         self._started = time.monotonic()
+        if not self._address:
+            os.environ.update(_LOCAL)
+        _ray()  # nothing is left in the folder where it is missing
         check_ablations(self._plan.settings.ablate, _directions())
-        self._plan.folder.mkdir(parents=True, exist_ok=True)
+        await self._plan.feed().begin()  # before anything is started for seeds that cannot be read
+        if self._address:
+            await _check_answers(self._address)
         try:
+            self._plan.folder.mkdir(parents=True, exist_ok=True)
             owner = Ownership(self._plan.folder / OWNERS)
             self._stack.callback(owner.release)
             await self._start()
@@ -120,13 +129,23 @@ class ClusterRun:
         """Seconds since this start began."""
         return time.monotonic() - self._started
 
+    @property
+    def progress(self) -> Progress:
+        """What the workers together have done so far."""
+        return self.status.progress
+
+    def look(self) -> Look:
+        """The run at this moment, as the workers have told of it."""
+        settings, status = self._plan.settings, self.status
+        about = {"run": self.run, "policy": settings.policy, "seed": str(settings.seed)}
+        workers = {"number": self.workers, "restarts": status.restarts, "cpu_seconds": status.cpu_s}
+        return Look(about, self.seconds, status.lanes, status.stats, status.progress, status.writes_waiting, workers)
+
     def summary(self) -> Summary:
         """The run in numbers, once it has ended."""
         return summary(self._plan.folder, self.run, self.status, self.seconds)
 
     async def _start(self) -> None:
-        if not self._address:
-            os.environ.update(_LOCAL)
         ray = _ray()
         self._stack.enter_context(_unheard())
         # What Ray leaves goes with it. Removed last: until then its processes write there.
@@ -195,6 +214,24 @@ def _ray() -> Any:
     return ray
 
 
+async def _check_answers(address: str) -> None:
+    """Raises ClusterError when nobody listens at `address`, for which Ray itself would try for minutes.
+
+    Words such as `auto` are for Ray to find out.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, OverflowError) as error:
+        number, said = getattr(error, "errno", None), getattr(error, "strerror", None)
+        told = os.strerror(number) if number and number > 0 else said or "no answer"
+        raise ClusterError(f"no Ray cluster answers: {told}", where=address, remedy="see ray status") from error
+    writer.close()
+
+
 def _connect(ray: Any, address: str | None, workers: int, logs: str) -> None:
     if address:
         try:
@@ -203,10 +240,14 @@ def _connect(ray: Any, address: str | None, workers: int, logs: str) -> None:
             told = " ".join(str(error).split())
             raise ClusterError(f"no Ray cluster answers: {told}", where=address, remedy="see ray status") from error
         return
-    ray.init(
-        address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=workers,
-        object_store_memory=80 << 20, _temp_dir=logs,
-    )  # fmt: skip
+    try:
+        ray.init(
+            address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=workers,
+            object_store_memory=80 << 20, _temp_dir=logs,
+        )  # fmt: skip
+    except Exception as error:  # Ray raises no narrower one when its processes do not come up
+        told = " ".join(str(error).split())
+        raise ClusterError(f"Ray did not start: {told}", where=logs, remedy="is there room and memory left?") from error
 
 
 @contextlib.contextmanager

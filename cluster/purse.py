@@ -44,12 +44,21 @@ def spent(name: str, limit: float) -> str:
 
 
 class SharedGate(Gate):
-    """Lets requests through as long as `ask` gives something of each budget in `limits`."""
+    """Lets requests through as long as `ask` gives something of each budget in `limits`.
 
-    def __init__(self, limits: dict[str, int], ask: Callable[[str], Awaitable[int]]) -> None:
+    `ask_to_probe` gives the seconds until the endpoint at a URL may be probed.
+    """
+
+    def __init__(
+        self,
+        limits: dict[str, int],
+        ask: Callable[[str], Awaitable[int]],
+        ask_to_probe: Callable[[str], Awaitable[float]],
+    ) -> None:
         super().__init__()
         self._limits = limits
         self._ask = ask
+        self._ask_to_probe = ask_to_probe
         self._granted = dict.fromkeys(limits, 0)
         self._asking = asyncio.Lock()
 
@@ -60,6 +69,10 @@ class SharedGate(Gate):
                 if short := self._short(stats):  # else it was given to whoever asked before
                     await self._add(short)
         self.admit(stats)
+
+    async def probe(self, url: str) -> float:
+        """Seconds until this worker may look whether the endpoint at `url` is back; 0: now, and no other does."""
+        return await self._ask_to_probe(url)
 
     async def _add(self, name: str) -> None:
         part = await self._ask(name)

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from ..endpoints.client import Client
+from ..endpoints.lane import Lane
+from ..endpoints.pace import Heard, Led
 from ..graph.feed import READ_AHEAD, Batch
 from ..graph.run import Evolution
 from ..samples.embedded import kept_images
@@ -16,7 +18,7 @@ from ..samples.images import ImageRoot
 from ..samples.sample import Sample
 from ..store.errors import StoreError
 from ..store.folder import MERGED
-from .plan import Handed, Load, Orders, Plan, Report
+from .plan import Handed, Load, Orders, Plan, Report, Share, known_as
 from .purse import SharedGate, budgets
 from .shared_policy import SharedPolicy, shared
 
@@ -63,9 +65,11 @@ class _Shift:
                 await asyncio.sleep(0.5)
         await self._ask("leave")
 
-    async def _evolve(self, shares: dict[str, int]) -> None:
+    async def _evolve(self, shares: dict[str, Share]) -> None:
         plan = self._plan
-        gate = SharedGate(budgets(plan.settings), lambda name: self._ask("grant", name))
+        gate = SharedGate(
+            budgets(plan.settings), lambda name: self._ask("grant", name), lambda url: self._ask("probe", url)
+        )
         hand = Hand(plan, lambda most: self._ask("take", most), gate)
         run = Evolution(
             hand, plan.shard(self._number), endpoints=plan.endpoints, models={}, settings=plan.settings_of_a_worker(),
@@ -182,10 +186,17 @@ class Telling:
         learned = policy.state() if isinstance(policy, SharedPolicy) and self._sent % LEARNED_EVERY == 0 else None
         self._sent += 1
         outages = [f"{lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
+        down = [lane.endpoint.url for lane in run.client.lanes if lane.down]
+        settled, stats = self._hand.settled(), run.client.stats
+        lanes = [lane.sight() for lane in run.client.lanes]
         report = Report(
-            self._hand.settled(), run.progress, run.client.stats, _loads(run.client), outages, self._cpu(), learned
-        )
+            settled, run.progress, stats, _loads(run.client), outages, down, self._cpu(), lanes, run.writes_waiting,
+            learned,
+        )  # fmt: skip
         orders: Orders = await self._send(report)
+        for lane in run.client.lanes:
+            if lane.down and lane.endpoint.url in orders.back:
+                lane.come_back()
         _allot(run.client, orders.shares)
         if orders.learned is not None and isinstance(policy, SharedPolicy):
             policy.hear(orders.learned)
@@ -199,10 +210,17 @@ def _affinity(sample: Sample) -> str:
 
 
 def _loads(client: Client) -> dict[str, Load]:
-    return {lane.endpoint.url: Load(lane.slots.in_flight, lane.slots.load, lane.pace.limit) for lane in client.lanes}
+    return {known_as(lane.endpoint): _load(lane) for lane in client.lanes}
 
 
-def _allot(client: Client, shares: dict[str, int]) -> None:
+def _load(lane: Lane) -> Load:
+    heard = lane.pace.heard() if isinstance(lane.pace, Led) else Heard()
+    return Load(lane.slots.in_flight, lane.slots.load, lane.limit, heard)
+
+
+def _allot(client: Client, shares: dict[str, Share]) -> None:
     for lane in client.lanes:
-        if lane.endpoint.url in shares:
-            lane.allot(shares[lane.endpoint.url])
+        if share := shares.get(known_as(lane.endpoint)):
+            if lane.endpoint.max_in_flight is None:
+                lane.lead(share.limit)
+            lane.allot(share.part)

@@ -183,7 +183,11 @@ class Client:
             await self._naps.sleep(0.0 if lane.down else self._retries.wait(number, self._rng))
 
     async def _is_back(self, lane: Lane) -> bool:
-        """Before a probe: what the server is, if it has never told; and whether it is there, where that is in doubt."""
+        """Before a probe: whether it is due, what the server is, if it has never told, and whether it is there, where
+        that is in doubt."""
+        if left := await self.gate.probe(lane.endpoint.url):
+            lane.put_off(left)
+            return False
         if lane.unasked:
             with suppress(EndpointError):  # the probe itself will find out what is wrong
                 lane.told(await probe(lane.endpoint))

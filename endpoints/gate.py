@@ -49,6 +49,13 @@ class Gate:
         """Like `admit`, at the moment a request goes out. Where a budget is shared, this waits for a part of it."""
         self.admit(stats)
 
+    async def probe(self, url: str) -> float:
+        """Seconds until a request may find out whether the endpoint at `url`, which is down, is back; 0: now.
+
+        Where it is shared, others may just have looked.
+        """
+        return 0.0
+
     def admit(self, stats: Stats) -> None:
         """Raises Stopped when no request may go out; `stats` counts what went out before."""
         spent = {

@@ -10,7 +10,7 @@ from typing import Any, Final
 from .endpoint import Endpoint
 from .held import Held
 from .limits import Clock, Naps, Room, Slots
-from .pace import Pace
+from .pace import Led, Pace
 from .retries import LONGEST_WAIT, is_declined, retry_after
 from .transport import Attempt
 from .wire import Dialect
@@ -52,6 +52,20 @@ class Counts:
     """Requests by how they ended, `ok` among them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An endpoint at a moment, for displays: its slots in use, those who wait for one, and how many there may be."""
+
+    url: str
+    model: str
+    roles: str
+    counts: Counts
+    in_flight: int = 0
+    waiting: int = 0
+    limit: int = 0
+    down: bool = False
+
+
 class Lane:
     """One endpoint as the pool sees it.
 
@@ -68,7 +82,7 @@ class Lane:
         on_free: Callable[["Lane"], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
-        self.pace = Pace(endpoint.max_in_flight)
+        self.pace: Pace | Led = Pace(endpoint.max_in_flight)
         self.share: int | None = None
         """The most requests in flight that this process may have of what several share; None: all of them."""
         self.slots = Slots(lambda: 0 if self.down else self.limit)
@@ -102,6 +116,18 @@ class Lane:
     def limit(self) -> int:
         """Requests that may be in flight now."""
         return self.pace.limit if self.share is None else min(self.pace.limit, self.share)
+
+    def sight(self) -> Sight:
+        """What there is to be seen of it now."""
+        one = self.endpoint
+        told = self.slots.in_flight, self.slots.waiting, self.limit, self.down
+        return Sight(one.url, one.model, ",".join(one.roles), self.counts, *told)
+
+    def lead(self, limit: int) -> None:
+        """Sets the limit of all processes that share the endpoint, which they find out together from now on."""
+        if not isinstance(self.pace, Led):
+            self.pace = Led()
+        self.pace.limit = limit
 
     def allot(self, share: int) -> None:
         """Sets the share of this process; with 0 nothing goes out, not even a probe."""
@@ -146,8 +172,8 @@ class Lane:
     @property
     def ready(self) -> bool:
         """Whether a request would go out without waiting for the endpoint to recover; one that is down is ready for
-        its next probe when that is due."""
-        if self.quiet_left > 0:
+        its next probe when that is due, if this process has a share of it."""
+        if self.quiet_left > 0 or (self.down and self.share == 0):
             return False
         return not self._probing if self.down else self._ailing_until <= self._clock.now()
 
@@ -234,7 +260,7 @@ class Lane:
         self._refusals = self._errors = 0
         self._ailing_until = 0.0
         self.pace.replied(seconds, self.slots.in_flight, now)
-        self._come_back()
+        self.come_back()
 
     def _failed(self, attempt: Attempt, now: float) -> None:
         """An error is no refusal: the endpoint is there. Many in a row make it the last choice."""
@@ -244,7 +270,7 @@ class Lane:
         self._errors += 1
         if self._errors >= _AILING:
             self._ailing_until = now + PROBE_S
-        self._come_back()
+        self.come_back()
 
     def _refused(self, attempt: Attempt, turn: Turn, now: float) -> None:
         self.counts.refused += 1
@@ -267,7 +293,8 @@ class Lane:
     def _be_quiet(self, seconds: float, now: float) -> None:
         self._quiet_until = max(self._quiet_until, now + min(seconds, LONGEST_WAIT))
 
-    def _come_back(self) -> None:
+    def come_back(self) -> None:
+        """It has answered, here or elsewhere: whoever waits for it may go on."""
         if self.down:
             self.down_since = None
             self._quiet_until = 0.0
@@ -276,6 +303,11 @@ class Lane:
             self._naps.wake()
             self._on_return()
         self.slots.hand_out()
+
+    def put_off(self, seconds: float) -> None:
+        """This task's probe is not due for so many seconds: others have just looked."""
+        self._be_quiet(seconds, self._clock.now())
+        self.end_probe()
 
     def end_probe(self) -> None:
         """This task's probe came to nothing: whoever waits here may be the next."""

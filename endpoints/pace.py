@@ -6,6 +6,7 @@ in flight bring more replies a second (Little's law: once they do not, they only
 """
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 START: Final = 8
@@ -41,7 +42,8 @@ class Pace:
         self._limit = float(most or START)
         self._starting = True
         self._told = False
-        self._seconds = 0.0
+        self.seconds = 0.0
+        """Seconds that a reply takes of late."""
         self._strain = 0.0
         self._lowered_at = -math.inf
         self._before, self._rate, self._rest = self._limit, 0.0, 0
@@ -55,7 +57,7 @@ class Pace:
     def refused(self, now: float) -> None:
         """The server said it is too busy, or did not answer in time. Counts once for all in flight together."""
         self._strain += _WEIGHT * (1 - self._strain)
-        if self._strain > _STRAIN and now - self._lowered_at >= self._seconds:
+        if self._strain > _STRAIN and now - self._lowered_at >= self.seconds:
             self._lowered_at = now
             self._starting = False
             self._set(self._limit * _BACK)
@@ -79,7 +81,7 @@ class Pace:
     def replied(self, seconds: float, in_flight: int, now: float) -> None:
         """A reply came after `seconds`, while `in_flight` requests were under way."""
         self._strain -= _WEIGHT * self._strain
-        self._seconds = seconds if self._seconds == 0 else 0.9 * self._seconds + 0.1 * seconds
+        self.seconds = smoothed(self.seconds, seconds)
         if in_flight < 0.9 * self.limit or (self._told and not self._starting):
             return
         self._replies += 1
@@ -87,15 +89,17 @@ class Pace:
         if self._replies == self.limit:
             self._since = now
         elif self._replies >= self.limit + max(8, self.limit) and now > self._since:
-            self._measured(max(8, self.limit) / (now - self._since))
+            self.measured(max(8, self.limit) / (now - self._since))
 
     @property
     def _step(self) -> float:
         return _DOUBLE if self._starting else _CLIMB
 
-    def _measured(self, rate: float) -> None:
-        """The limit brought `rate` replies a second."""
+    def measured(self, rate: float) -> None:
+        """The limit, with requests waiting for it, brought `rate` replies a second."""
         self._replies = 0
+        if self._told and not self._starting:
+            return
         if self._rest > 0:
             self._rest -= 1
             self._rate = 0.7 * self._rate + 0.3 * rate
@@ -116,3 +120,48 @@ class Pace:
     def _set(self, limit: float) -> None:
         self._limit = min(max(1.0, limit), self._most)
         self._replies = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of an endpoint's requests in a while, and its queue (running, waiting) if it told it meanwhile."""
+
+    replies: int = 0
+    refusals: int = 0
+    seconds: float = 0.0
+    """Seconds that a reply takes of late."""
+    queue: tuple[float, float] | None = None
+
+
+class Led:
+    """In the place of a Pace, when somebody else finds the limit out: `limit` is what it says, `heard` tells it."""
+
+    def __init__(self) -> None:
+        self.limit = START
+        self.seconds = 0.0
+        self._replies = self._refusals = 0
+        self._queue: tuple[float, float] | None = None
+
+    def refused(self, now: float) -> None:
+        """The server said it is too busy, or did not answer in time."""
+        self._refusals += 1
+
+    def told(self, running: float, waiting: float, in_flight: int) -> None:
+        """The server told what it runs and what waits."""
+        self._queue = running, waiting
+
+    def replied(self, seconds: float, in_flight: int, now: float) -> None:
+        """A reply came after `seconds`."""
+        self._replies += 1
+        self.seconds = smoothed(self.seconds, seconds)
+
+    def heard(self) -> Heard:
+        """All of this since it was asked last."""
+        found = Heard(self._replies, self._refusals, self.seconds, self._queue)
+        self._replies, self._refusals, self._queue = 0, 0, None
+        return found
+
+
+def smoothed(before: float, seconds: float) -> float:
+    """What a reply takes of late, now that one took `seconds`."""
+    return seconds if before == 0 else 0.9 * before + 0.1 * seconds

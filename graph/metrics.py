@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ..endpoints.lane import Lane
+from ..endpoints.lane import Sight
 from ..endpoints.stats import Stats
+from .looking import Look
 from .outcome import STATUSES, Progress
-from .run import Evolution
 
 Rows = Mapping[tuple[str, ...], float]
 """Values by those of the labels."""
@@ -19,61 +19,70 @@ _Make = Callable[[str, str, Rows, Sequence[str]], Metric]
 _ENDPOINT: Final = ("endpoint", "model", "roles")
 
 
-def registry_of(run: Evolution) -> CollectorRegistry:
-    """The metrics of `run` and of this process, for as long as the run is open. Counters are of this start."""
+def registry_of(look: Callable[[], Look]) -> CollectorRegistry:
+    """The metrics of the run that `look` tells of, and of this process. Counters are of this start."""
     registry = CollectorRegistry()
-    registry.register(_RunCollector(run))
+    registry.register(_RunCollector(look))
     ProcessCollector(namespace="evolgraph", registry=registry)
     return registry
 
 
 class _RunCollector(Collector):
-    def __init__(self, run: Evolution) -> None:
-        self._run = run
+    def __init__(self, look: Callable[[], Look]) -> None:
+        self._look = look
 
     def describe(self) -> list[Metric]:
         """Nothing: without this, registering would already collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        run = self._run
-        about = {"run": run.run.id, "policy": run.settings.policy, "seed": str(run.settings.seed)}
-        yield InfoMetricFamily("evolgraph_run", "The run.", value=about)
-        yield GaugeMetricFamily("evolgraph_uptime_seconds", "Time since this start of the run began.", run.seconds)
-        yield from _endpoints(run.client.lanes)
-        yield from _calls(run.client.stats)
-        yield from _progress(run.progress)
+        look = self._look()
+        yield InfoMetricFamily("evolgraph_run", "The run.", value=look.about)
+        yield GaugeMetricFamily("evolgraph_uptime_seconds", "Time since this start of the run began.", look.seconds)
+        yield from _endpoints(look.lanes)
+        yield from _calls(look.stats)
+        yield from _progress(look.progress)
         yield GaugeMetricFamily(
             "evolgraph_store_writes_waiting", "Writes that wait for the store's writer or are under way.",
-            run.writes_waiting,
+            look.writes_waiting,
         )  # fmt: skip
+        if look.workers:
+            yield from _workers(look.workers)
 
 
-def _endpoints(lanes: Sequence[Lane]) -> Iterator[Metric]:
+def _workers(told: Mapping[str, float]) -> Iterator[Metric]:
+    yield _gauge("workers", "Workers of the run.", {(): told["number"]})
+    yield _counter("worker_restarts", "Workers started anew after their process died.", {(): told["restarts"]})
+    yield _counter("workers_cpu_seconds", "CPU time of the workers and their coordinator.", {(): told["cpu_seconds"]})
+
+
+def _endpoints(lanes: Sequence[Sight]) -> Iterator[Metric]:
     kinds: Counter[tuple[str, ...]] = Counter()
     for lane in lanes:
         kinds.update({(*_labels(lane), kind): count for kind, count in lane.counts.kinds.items()})
     yield _counter(
         "requests_ended", "Requests by how they ended: ok, or a kind of failure.", kinds, (*_ENDPOINT, "kind")
     )
-    made: tuple[tuple[_Make, str, str, Callable[[Lane], float]], ...] = (
+    made: tuple[tuple[_Make, str, str, Callable[[Sight], float]], ...] = (
         (_counter, "requests_sent", "Requests that went out, retries included.", lambda lane: lane.counts.sent),
         (_counter, "request_bytes", "Bytes of the requests that went out.", lambda lane: lane.counts.bytes_sent),
-        (_gauge, "requests_in_flight", "Requests that hold a slot.", lambda lane: lane.slots.in_flight),
-        (_gauge, "requests_waiting", "Requests that wait here for a slot.", lambda lane: lane.slots.waiting),
-        (_gauge, "requests_limit", "Slots: the learned limit of requests in flight.", lambda lane: lane.pace.limit),
-        (_gauge, "endpoint_down", "1 while the endpoint is given up and only probed.", lambda lane: lane.down),
+        (_gauge, "requests_in_flight", "Requests that hold a slot.", lambda lane: lane.in_flight),
+        (_gauge, "requests_waiting", "Requests that wait here for a slot.", lambda lane: lane.waiting),
+        (_gauge, "requests_limit", "Slots: the learned limit of requests in flight.", lambda lane: lane.limit),
     )
     for make, name, text, value in made:
         yield make(name, text, _summed(lanes, value), _ENDPOINT)
+    down = {labels: float(count > 0) for labels, count in _summed(lanes, lambda lane: lane.down).items()}
+    yield _gauge("endpoint_down", "1 while the endpoint is given up and only probed.", down, _ENDPOINT)
 
 
-def _labels(lane: Lane) -> tuple[str, ...]:
-    return lane.endpoint.url, lane.endpoint.model, ",".join(lane.endpoint.roles)
+def _labels(lane: Sight) -> tuple[str, ...]:
+    return lane.url, lane.model, lane.roles
 
 
-def _summed(lanes: Sequence[Lane], value: Callable[[Lane], float]) -> Rows:
-    """Values by lane. Lanes may share all labels, such as two chat models of one name: they are added up."""
+def _summed(lanes: Sequence[Sight], value: Callable[[Sight], float]) -> Rows:
+    """Values by endpoint. Several may share all labels, as an endpoint does that several workers ask: they are added
+    up."""
     found: dict[tuple[str, ...], float] = {}
     for lane in lanes:
         found[_labels(lane)] = found.get(_labels(lane), 0) + value(lane)

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from evolgraph.cli.configuration import ENDPOINT_KEYS
 from evolgraph.graph import Settings, evolve
+from evolgraph.graph.looking import look_at
 from evolgraph.graph.metrics import registry_of
 from evolgraph.store.connections import reading
 from prometheus_client import generate_latest
@@ -62,7 +63,7 @@ async def test_the_metrics_of_the_page_are_those_that_are_served(tmp_path: Path)
     async with evolve(SEEDS, store=tmp_path / "run.db", settings=Settings(rounds=1, limit=3)) as run:
         async for _ in run:
             pass
-        said = generate_latest(registry_of(run)).decode()
+        said = generate_latest(registry_of(lambda: look_at(run))).decode()
     served = set(re.findall(r"^(evolgraph_\w+)[ {]", said, re.MULTILINE))
     named = set(re.findall(r"\b(evolgraph_\w+)", WATCHING))
     unnamed = {name for name in served - named if not name.startswith("evolgraph_process_")}

@@ -18,6 +18,7 @@ from evolgraph.cli.metrics import listening, metrics_served
 from evolgraph.endpoints.builtin.child import running
 from evolgraph.endpoints.endpoint import Endpoint
 from evolgraph.graph import Evolution, Settings, evolve
+from evolgraph.graph.looking import look_at
 from langchain_openai import ChatOpenAI
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
@@ -67,7 +68,7 @@ async def watched(store: Path, *endpoints: Endpoint, **changes: object) -> Async
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
         async with (
             evolve(SEEDS, store=store, endpoints=endpoints, settings=settings, **changes) as run,  # type: ignore[arg-type]
-            metrics_served(run, listener, console()),
+            metrics_served(lambda: look_at(run), listener, console()),
         ):
             yield run, url
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import time
+import urllib.request
 from collections import Counter
 
 import pytest
@@ -110,3 +111,27 @@ def test_interrupted_and_out_of_budget(place: Place) -> None:
     assert done["pending"] == 0
     assert len(place.shards()) == 2
     check_sound(place)
+
+
+def test_the_metrics_are_sums_and_the_estimate_is_of_all_seeds(place: Place) -> None:
+    process = place.start("--engine", "ray", "--workers", "2", "--estimate", "30", "--metrics-port", "0")
+    assert process.stderr
+    said = iter(process.stderr.readline, "")
+    address = next(line for line in said if "/metrics" in line).split(" at ")[1].strip()
+    sent = "evolgraph_requests_sent_total"
+    seen = until(lambda: {name: value for name, value in scraped(address).items() if value and sent in name})
+    assert len(seen) == 1, "one endpoint, which two workers ask"
+    limit = next(value for name, value in scraped(address).items() if name.startswith("evolgraph_requests_limit"))
+    assert 0 < limit <= LIMIT
+    assert scraped(address)["evolgraph_workers"] == 2
+    found = place.end(process)
+    assert (found["samples"], found["pending"]) == (30, 0)
+    assert found["estimate"]["samples"] == 60
+    assert found["estimate"]["calls"] == 2 * found["calls"]
+    assert found["estimate"]["hours"] < 2 * found["seconds"] / 3600, "without the start of Ray"
+
+
+def scraped(address: str) -> dict[str, float]:
+    with urllib.request.urlopen(address, timeout=10) as response:
+        rows = [line.rpartition(" ") for line in response.read().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in rows}

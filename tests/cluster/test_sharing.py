@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from evolgraph.cluster.deal import Deal, name_of
 from evolgraph.cluster.owners import Owners
-from evolgraph.cluster.plan import Load
+from evolgraph.cluster.plan import Load, Share
 from evolgraph.cluster.purse import Purse, SharedGate, budgets
 from evolgraph.cluster.shared_policy import SharedPolicy, merged_state
 from evolgraph.cluster.shares import Shares, divided
@@ -41,15 +41,15 @@ def test_shares_together_never_exceed_the_limit(rng: random.Random) -> None:
     limit, workers = rng.randint(1, 20), rng.randint(1, 5)
     shares = Shares({URL: limit}, workers)
     heard, flying = [0] * workers, [0] * workers
-    on_the_way: dict[int, int] = {}
+    on_the_way: dict[int, Share] = {}
     for _ in range(80):
         worker = rng.randrange(workers)
         match rng.randrange(4):
             case 0 if worker not in on_the_way:
-                load = Load(flying[worker], flying[worker] + rng.choice([0, 1, 30]), 8)
-                on_the_way[worker] = shares.told(worker, {URL: load})[URL]
+                load = Load(flying[worker], flying[worker] + rng.choice([0, 1, 30]))
+                on_the_way[worker] = shares.told(worker, {URL: load}, 0.0)[URL]
             case 1 if worker in on_the_way:
-                heard[worker] = on_the_way.pop(worker)
+                heard[worker] = on_the_way.pop(worker).part
             case 2:
                 flying[worker] = max(flying[worker], heard[worker])
             case _:
@@ -59,13 +59,14 @@ def test_shares_together_never_exceed_the_limit(rng: random.Random) -> None:
 
 def test_a_busy_worker_gets_what_an_idle_one_does_not_use() -> None:
     shares = Shares({URL: 12}, 2)
-    first, second = shares.told(0, {})[URL], shares.told(1, {})[URL]
+    first, second = (shares.told(worker, {}, 0.0)[URL].part for worker in (0, 1))
     for _ in range(3):
-        first, second = shares.told(0, {URL: Load(0, 1, 8)})[URL], shares.told(1, {URL: Load(second, 40, 8)})[URL]
+        loads = Load(0, 1), Load(second, 40)
+        first, second = (shares.told(worker, {URL: load}, 0.0)[URL].part for worker, load in enumerate(loads))
     assert first + second == 12
     assert second == 11
     shares.leave(1)
-    assert shares.told(0, {URL: Load(0, 0, 8)})[URL] == 12
+    assert shares.told(0, {URL: Load()}, 0.0)[URL] == Share(12, 12)
 
 
 def deal(count: int, workers: int, owners: dict[str, int] | None = None) -> Deal:
@@ -128,6 +129,9 @@ async def test_workers_together_spend_no_more_than_the_budget() -> None:
         await asyncio.sleep(0)
         return purse.grant(name)
 
+    async def never(url: str) -> float:
+        raise AssertionError("nothing is down")
+
     async def spend(gate: SharedGate, stats: Stats) -> None:
         while True:
             await gate.enter(stats)
@@ -135,7 +139,7 @@ async def test_workers_together_spend_no_more_than_the_budget() -> None:
             await asyncio.sleep(0)
 
     counts = [Stats(), Stats()]
-    gates = [SharedGate(budgets(wanted), ask) for _ in counts]
+    gates = [SharedGate(budgets(wanted), ask, never) for _ in counts]
     pairs = [*zip(gates, counts, strict=True)] * 3
     ended = await asyncio.gather(*(spend(*pair) for pair in pairs), return_exceptions=True)
     assert all(isinstance(error, Stopped) for error in ended)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from aiohttp import web
 from evolgraph.graph import Settings, evolve
+from evolgraph.graph.looking import look_at
 from evolgraph.graph.metrics import registry_of
 from evolgraph.graph.outcome import Summary
 from evolgraph.store.connections import reading
@@ -26,7 +27,7 @@ async def evolved_by(model: Model, folder: Path) -> tuple[Summary, float]:
             summary = await run.summary()
             shown = [
                 sample.value
-                for metric in registry_of(run).collect()
+                for metric in registry_of(lambda: look_at(run)).collect()
                 for sample in metric.samples
                 if sample.name == "evolgraph_pairs_total" and sample.labels["outcome"] == "rejected"
             ]
