@@ -11,6 +11,7 @@ import click
 import orjson
 
 from ..errors import EvolgraphError
+from .ending import estimated, exit_code, settings_of, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,6 @@ async def evolve_on_ray(endpoints: Any, options: dict[str, Any]) -> int:
     from ..cluster.summing import reasons, write_quarantine, write_results
     from ..graph.results import check_writable
     from .display import console
-    from .evolve import estimated, exit_code, show
     from .metrics import listening, metrics_served
     from .stopping import stopping_on_signals
 
@@ -57,7 +57,6 @@ async def evolve_on_ray(endpoints: Any, options: dict[str, Any]) -> int:
 
 def _plan(endpoints: Any, options: dict[str, Any]) -> "Plan":
     from ..cluster.plan import Plan
-    from .evolve import settings_of
 
     absolute = {name: options[name] and options[name].absolute() for name in ("seeds", "images", "prompts")}
     folder: Path = options["store"] or Path(f"{options['seeds'].stem}.shards")

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import importlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +14,15 @@ from click.core import ParameterSource
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import EvolgraphError
-from ..graph.settings import PRESETS, Settings
+from ..graph.settings import PRESETS
 from .configuration import endpoints_of, load
+from .ending import estimated, exit_code, settings_of, show
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..cluster.driver import ClusterRun
-    from ..graph.outcome import Summary
     from ..graph.run import Evolution
 
-EXIT_FAILED, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 3, 130
 _PATH = click.Path(path_type=Path)
 
 
@@ -187,16 +184,6 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     return exit_code(summary, run.stopped, out)
 
 
-def exit_code(summary: "Summary", stopped: str | None, out: "Console") -> int:
-    """How the command ends, which `out` is told where there is something left to do."""
-    from .stopping import GO_ON, INTERRUPTED
-
-    if stopped:
-        out.print(f"{stopped}: {GO_ON}", soft_wrap=True)
-        return EXIT_INTERRUPTED if stopped == INTERRUPTED else EXIT_BUDGET
-    return EXIT_FAILED if summary.failed else 0
-
-
 async def _settle(run: "Evolution", out: "Console") -> None:
     """Takes the run's outcomes to their end while its progress is shown."""
     from .display import line_of, show_progress
@@ -212,48 +199,7 @@ async def _settle(run: "Evolution", out: "Console") -> None:
             await display
 
 
-def show(
-    summary: "Summary", reasons: dict[str, list[tuple[str, int, str]]], told: dict[str, Any], out: "Console"
-) -> None:
-    """Prints the run's tables and the estimate that was `told`, if any."""
-    from .display import show_estimate, show_summary
-
-    show_summary(summary, reasons, out)
-    if told:
-        show_estimate(told["estimate"], out)
-    if not summary.calls and not summary.pending:
-        out.print("Every sample was settled already: no call was made.")
-
-
 def _left(pending: int, limit: int | None) -> str:
     """Why samples are pending at the end of a run that nobody stopped: an earlier start began them."""
     why = f"beyond --limit {limit}: start without it to go on with them" if limit else "not among the seeds any more"
     return f"{pending} pending sample{'s' if pending > 1 else ''} of an earlier start: {why}"
-
-
-def settings_of(options: dict[str, Any]) -> Settings:
-    """The settings that the options say."""
-    limit = {"limit": options["estimate"]} if options["estimate"] else {}
-    return Settings(**{name: options[name] for name in Settings.model_fields} | limit)
-
-
-def estimated(
-    summary: "Summary", run: "Evolution | ClusterRun", endpoints: Sequence[Endpoint], seeds: Path
-) -> dict[str, Any]:
-    """What all seeds would take, going by the samples that `run` has evolved: for `show`; empty when it was stopped.
-
-    Raises EvolgraphError when there was nothing to go by.
-    """
-    from ..graph.outcome import estimate
-    from ..samples.formats.reader import rows
-
-    evolved = run.progress.done - run.progress.resumed
-    if not evolved and run.stopped:
-        return {}
-    if not evolved:
-        raise EvolgraphError(
-            "the samples to estimate from are settled already", where=str(seeds), remedy="raise --estimate"
-        )
-    prices = {(endpoint.price_in, endpoint.price_out) for endpoint in endpoints}
-    price = prices.pop() if len(prices) == 1 else (None, None)
-    return {"estimate": asdict(estimate(summary, evolved, sum(1 for _ in rows(seeds)), *price))}
