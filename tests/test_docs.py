@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -63,7 +64,8 @@ async def test_the_metrics_of_the_page_are_those_that_are_served(tmp_path: Path)
     async with evolve(SEEDS, store=tmp_path / "run.db", settings=Settings(rounds=1, limit=3)) as run:
         async for _ in run:
             pass
-        said = generate_latest(registry_of(lambda: look_at(run))).decode()
+        several = replace(look_at(run), workers={"number": 2, "restarts": 0, "cpu_seconds": 1.0})
+        said = generate_latest(registry_of(lambda: several)).decode()
     served = set(re.findall(r"^(evolgraph_\w+)[ {]", said, re.MULTILINE))
     named = set(re.findall(r"\b(evolgraph_\w+)", WATCHING))
     unnamed = {name for name in served - named if not name.startswith("evolgraph_process_")}
