@@ -47,6 +47,8 @@ def runs(store: Path, as_json: bool) -> None:
         counts = (str(run.settled), str(run.samples), str(run.sessions))
         models = sorted({model.partition(": ")[2].partition(" ")[0] for model in known["models"]})
         lines.add_row(run.id, made, *counts, known["policy"], ", ".join(models))
+        if run.parent:
+            lines.add_row("", f"of {run.parent}")
     Console().print(lines)
 
 

@@ -1,6 +1,7 @@
 """The trace commands: list, show, sql, stats."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -93,6 +94,7 @@ async def test_one_run_of_several_is_chosen_by_its_id(run: Run, tmp_path: Path) 
             chosen = {"runs": "true", "samples": "id = 'first'"}.get(table, "sample = 'first'")
             values = ", ".join(str(changes.get(name, name)) for name in columns)
             db.execute(f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {chosen}")
+    assert re.search(r"^fork .*\n +of run1 *$", run("trace", "runs", "run.db").out, re.MULTILINE)
     listed = run("trace", "list", "run.db", "--run", "fork", "--json").json
     assert (listed["run"], [one["sample"] for one in listed["samples"]]) == ("fork", ["first"])
     assert len(run("trace", "list", "run.db", "--json").json["samples"]) == 3
