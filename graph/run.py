@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from langgraph.graph.state import CompiledStateGraph
-
 from ..agents.registry import directions, prompt_library
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
@@ -47,13 +45,13 @@ from .policies.registry import load_policy
 from .seats import seated, seats
 from .settings import Settings
 from .state import OUTBOX, State, initial, is_resting, reopened, rows
+from .walking import Graph, Walker, is_walkable
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 GRACE_S: Final = 8.0
 """Seconds that calls in flight get to finish when a run is stopped; all is over after 10."""
-Graph = CompiledStateGraph[State, None, State, State]
 _AFTER_ALL: Final = 1
 Waiting = asyncio.PriorityQueue[tuple[int, int, Sample | None]]
 """Samples by their rank, lowest first, and their position; None, behind all of them, ends a worker."""
@@ -229,6 +227,7 @@ class Evolution:
         client = Client(self.endpoints, self._feed.images, self._ledger, run_seed=settings.seed, gate=self._gate)
         self.client = await self._stack.enter_async_context(client)
         await learn_again(policy, self._store, self.run.id)
+        saver = Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX, resting=is_resting)
         self.graph: Graph = assembled(
             self.client,
             library,
@@ -237,8 +236,9 @@ class Evolution:
             judges=seats(self.endpoints, settings.panel),
             on_round=self.progress.close_round,
             recall=recalling(self._store, self.run.id),
-            checkpointer=Saver(self._store, rows, keep=settings.checkpoints, passing=OUTBOX, resting=is_resting),
+            checkpointer=saver,
         )
+        self._walker = Walker(self.graph, saver) if is_walkable(settings.checkpoints) else None
         await forget_quarantine(self._store, self.run.id)
         self._session = await start_session(self._store, self.run.id, self._feed.images.root)
 
@@ -316,10 +316,10 @@ class Evolution:
 
     async def _evolve_one(self, position: int, sample: Sample) -> Outcome:
         begun = sample.id in self.standing.begun
-        config: Any = {
-            "configurable": {"thread_id": f"{self.run.id}/{sample.id}"},
-            "recursion_limit": supersteps(self.settings.rounds),
-        }
+        thread, limit = f"{self.run.id}/{sample.id}", supersteps(self.settings.rounds)
+        if not begun and self._walker:
+            return outcome_of(await self._walker.settle(initial(sample, position), thread, limit))
+        config: Any = {"configurable": {"thread_id": thread}, "recursion_limit": limit}
         state: Any = None if begun else initial(sample, position)
         if take := self.standing.takes.get(sample.id):
             before = cast(State, (await self.graph.aget_state(config)).values)

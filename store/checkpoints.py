@@ -81,6 +81,10 @@ class Saver(BaseCheckpointSaver[int]):
         self._project = project
         self._keep = keep
 
+    def keeps(self, values: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint with these `values` is kept."""
+        return self._keep == "all" or self._resting(values)
+
     async def aput(
         self,
         config: RunnableConfig,
@@ -90,7 +94,7 @@ class Saver(BaseCheckpointSaver[int]):
     ) -> RunnableConfig:
         """Returns when the checkpoint and its rows are committed, with the config that names it."""
         thread, namespace, parent = _address(config)
-        if self._keep == "latest" and not self._resting(checkpoint["channel_values"]):
+        if not self.keeps(checkpoint["channel_values"]):
             return _config(thread, namespace, checkpoint["id"])
         where = f"thread {thread}"
         statements: list[Statement] = []
