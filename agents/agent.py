@@ -77,7 +77,7 @@ def known_facts(sample: Sample) -> dict[str, Any]:
         "images": [{"width": image.width, "height": image.height} for image in sample.images],
         "caption": sample.caption,
         "topic": list(sample.topic),
-        "boxes": [box.model_dump(mode="json", include={"label", "bbox", "image"}) for box in sample.boxes],
+        "boxes": [{"label": box.label, "bbox": box.bbox, "image": box.image} for box in sample.boxes],
     }
 
 

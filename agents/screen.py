@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from ..samples.likeness import alike, asks_again, near_copies, words
@@ -105,7 +106,12 @@ def _text(qa: QA) -> str:
 
 def cited_boxes(qa: QA) -> list[tuple[float, ...]]:
     """Every `[x1, y1, x2, y2]` that the question, its steps or its answer cite."""
-    return [tuple(map(float, numbers)) for numbers in _BOX.findall(_text(qa))]
+    return [*_cited(_text(qa))]
+
+
+@lru_cache(maxsize=4096)
+def _cited(text: str) -> tuple[tuple[float, ...], ...]:
+    return tuple([tuple(map(float, numbers)) for numbers in _BOX.findall(text)])
 
 
 def vocabulary(pair: Pair) -> Refusal | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Generic, Protocol
 
@@ -162,7 +162,7 @@ def _record(call: Call, sent: Sent, parsed: Parsed[Any]) -> dict[str, Any]:
         "kind": parsed.kind,
         "text": reply.text,
         "finish_reason": reply.finish_reason,
-        "usage": asdict(reply.usage),
+        "usage": reply.usage.row(),
         "response_id": reply.response_id,
         "endpoint": sent.endpoint,
         "attempts": sent.attempts,

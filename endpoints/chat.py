@@ -76,6 +76,10 @@ class Usage:
     reasoning_tokens: int | None = None
     """Of the completion's tokens, those of the model's thinking."""
 
+    def row(self) -> dict[str, int | None]:
+        """The counts by their names."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     @property
     def total(self) -> int | None:
         """Prompt and completion tokens together; None when either is unknown."""

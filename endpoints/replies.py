@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic
 
@@ -67,21 +67,27 @@ def read_completion(raw: bytes, status: int) -> Reply:
         return Reply("garbled", detail=f"the body is not JSON: {start!r}", http_status=status)
     choice = _first(body.get("choices"))
     message = _mapping(choice.get("message"))
-    reply = classify(
+    return classify(
         content_text(message.get("content")),
         content_text(message.get("reasoning_content") or message.get("reasoning")),
         _string(choice.get("finish_reason")),
         message.get("refusal"),
+        usage=read_usage(body.get("usage")),
+        response_id=_string(body.get("id")),
+        http_status=status,
     )
-    known = {"usage": read_usage(body.get("usage")), "response_id": _string(body.get("id")), "http_status": status}
-    return replace(reply, **known)
 
 
-def classify(content: str | None, reasoning: str | None, finish_reason: str | None, refusal: Any) -> Reply:
-    """A reply whose content and its circumstances are known, classified without parsing the content."""
+def classify(
+    content: str | None, reasoning: str | None, finish_reason: str | None, refusal: Any, **known: Any
+) -> Reply:
+    """A reply whose content and its circumstances are known, classified without parsing the content.
+
+    What else is `known` of it goes into the fields of that name.
+    """
     kind, detail = _envelope_kind(content, reasoning, finish_reason, refusal)
     text = f"<think>{reasoning}{_THOUGHT_END}\n{content or ''}" if reasoning else content
-    return Reply(kind, text, detail, finish_reason)
+    return Reply(kind, text, detail, finish_reason, **known)
 
 
 def _envelope_kind(content: str | None, reasoning: str | None, finish: str | None, refusal: Any) -> tuple[str, str]:

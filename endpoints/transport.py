@@ -3,7 +3,9 @@
 import io
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
@@ -84,7 +86,8 @@ def read_key(endpoint: Endpoint) -> str:
     return key
 
 
-def headers(key: str) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def headers(key: str) -> Mapping[str, str]:
     """The headers of a request."""
     plain = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
     return plain | {"Authorization": f"Bearer {key}"} if key else plain
@@ -92,12 +95,17 @@ def headers(key: str) -> dict[str, str]:
 
 def timeouts(endpoint: Endpoint) -> aiohttp.ClientTimeout:
     """The endpoint's timeouts, not rounded up to whole seconds."""
-    return aiohttp.ClientTimeout(
-        total=endpoint.timeout_s,
-        sock_connect=endpoint.connect_timeout_s,
-        sock_read=endpoint.read_timeout_s,
-        ceil_threshold=60,
-    )
+    return _timeouts(endpoint.timeout_s, endpoint.connect_timeout_s, endpoint.read_timeout_s)
+
+
+@lru_cache(maxsize=256)
+def _timeouts(total: float, connect: float, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=read, ceil_threshold=60)
+
+
+@lru_cache(maxsize=256)
+def _completions(url: str) -> URL:
+    return URL(url + "/chat/completions")
 
 
 async def post(session: aiohttp.ClientSession, endpoint: Endpoint, body: bytes) -> Attempt:
@@ -105,7 +113,7 @@ async def post(session: aiohttp.ClientSession, endpoint: Endpoint, body: bytes) 
     key = read_key(endpoint)
     try:
         async with session.post(
-            URL(endpoint.url + "/chat/completions"),
+            _completions(endpoint.url),
             data=body if len(body) < _BIG_BODY else io.BytesIO(body),
             headers=headers(key),
             timeout=timeouts(endpoint),

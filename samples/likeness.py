@@ -1,7 +1,6 @@
 """When two questions are one: the same words, or nearly all of them in the same order."""
 
 import re
-from collections import Counter
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
@@ -19,24 +18,19 @@ def words(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _counted(text: str) -> Counter[str]:
-    return Counter(words(text))
+def _distinct(text: str) -> frozenset[str]:
+    return frozenset(words(text))
 
 
 def alike(one: str, other: str) -> bool:
     """Whether the texts share over 92% of their words in order; most pairs are told apart by the words alone."""
     first, second = words(one), words(other)
-    most = 2 * min(len(first), len(second))
-    if most <= ALIKE * (len(first) + len(second)):
-        return False
-    if 2 * _common(_counted(one), _counted(other)) <= ALIKE * (len(first) + len(second)):
+    ours, theirs = _distinct(one), _distinct(other)
+    # Not more can be common than is left of either without the words that the other has not.
+    most = min(len(first) - len(ours - theirs), len(second) - len(theirs - ours))
+    if 2 * most <= ALIKE * (len(first) + len(second)):
         return False
     return SequenceMatcher(None, first, second, autojunk=False).ratio() > ALIKE
-
-
-def _common(one: Counter[str], other: Counter[str]) -> int:
-    """How many words both have, in any order."""
-    return sum([min(count, other[word]) for word, count in one.items() if word in other])
 
 
 def asks_again(one: QA, other: QA) -> bool:

@@ -33,8 +33,10 @@ Project = Callable[[str, Mapping[str, Any]], Rows]
 
 _PAGE = 100
 _NO_TASK = "00000000-0000-0000-0000-000000000000"
+# The state is packed by the thread that writes: nothing else waits for that.
 _PUT = (
-    "INSERT OR REPLACE INTO checkpoints (thread, namespace, id, parent, checkpoint, metadata) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO checkpoints (thread, namespace, id, parent, checkpoint, metadata)"
+    " VALUES (?, ?, ?, ?, packed(?), ?)"
 )
 _DROP_OLDER = "DELETE FROM checkpoints WHERE thread = ? AND namespace = ? AND id <> ?"
 _DROP_OLDER_WRITES = "DELETE FROM writes WHERE thread = ? AND namespace = ? AND checkpoint <> ?"

@@ -11,7 +11,7 @@ from langgraph.checkpoint.serde.types import TASKS
 from langgraph.types import Interrupt, Send
 
 from .errors import StoreError
-from .packing import packed, unpacked
+from .packing import unpacked
 
 # Only what JSON has: a dataclass, a datetime or a str subclass would come back as something else.
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -47,17 +47,17 @@ def without(checkpoint: Checkpoint, channels: Collection[str]) -> Checkpoint:
     return {**checkpoint, "channel_values": kept}
 
 
-def dumped_checkpoint(checkpoint: Checkpoint, where: str) -> bytes:
-    """`checkpoint` as packed JSON; pending `Send`s, which LangGraph keeps in a channel, as [node, argument] pairs."""
+def dumped_checkpoint(checkpoint: Checkpoint, where: str) -> str:
+    """`checkpoint` as JSON; pending `Send`s, which LangGraph keeps in a channel, as [node, argument] pairs."""
     values = checkpoint["channel_values"]
     if TASKS not in values:
-        return packed(dumped(checkpoint, where))
+        return dumped(checkpoint, where)
     plain = {**values, TASKS: [_send_parts(send, where) for send in values[TASKS]]}
-    return packed(dumped({**checkpoint, "channel_values": plain}, where))
+    return dumped({**checkpoint, "channel_values": plain}, where)
 
 
 def loaded_checkpoint(data: Any, where: str) -> Checkpoint:
-    """What `dumped_checkpoint` was given. Raises StoreError `checkpoint`."""
+    """What `dumped_checkpoint` was given, from its packed text. Raises StoreError `checkpoint`."""
     if not isinstance(data, bytes):
         raise _unreadable(f"{type(data).__name__} instead of packed JSON", where)
     try:

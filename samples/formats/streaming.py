@@ -23,10 +23,10 @@ MAX_ROW: Final = 64_000_000
 _CHUNK: Final = 1 << 18
 _TAIL: Final = 4096
 _BOM: Final = codecs.BOM_UTF8
-_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)
-"""A whole string, a bracket, or the quote of a string that has not ended yet."""
+_NEXT: Final = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+(["\[\]{}])', re.DOTALL)
+"""The next bracket outside of strings, or the quote of a string that has not ended yet."""
 _GAP: Final = re.compile(rb"[\s,]*")
-_BARE: Final = re.compile(rb"[^\s,\]]+")
+_BARE: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\]"][^\s,\]]*', re.DOTALL)
 
 
 class FormatError(EvolgraphError):
@@ -115,23 +115,23 @@ class _Scanner:
 
     def item_end(self) -> int:
         """Bytes of the item at the start of the buffer, which holds it whole afterwards."""
-        return self.nested_end() if self.buffer[:1] in b'"[{' else self.bare_end()
+        return self.nested_end() if self.buffer[:1] in b"[{" else self.bare_end()
 
     def nested_end(self) -> int:
         depth, position = 0, 0
         while True:
-            token = _TOKEN.search(self.buffer, position)
-            if token is None or token.group() == b'"':
-                position = len(self.buffer) if token is None else token.start()
+            found = _NEXT.match(self.buffer, position)
+            if found is None or found[1] == b'"':
+                position = len(self.buffer) if found is None else found.start(1)
                 self.need_more()
                 continue
-            position = token.end()
-            depth += (token.group() in b"[{") - (token.group() in b"]}")
+            position = found.end()
+            depth += 1 if found[1] in b"[{" else -1
             if depth <= 0:
                 return position
 
     def bare_end(self) -> int:
-        """Bytes of a number, a word or of stray text at the start of the buffer."""
+        """Bytes of a string, a number, a word or of stray text at the start of the buffer."""
         while (found := _BARE.match(self.buffer)) is None or found.end() == len(self.buffer):
             self.need_more()
         return found.end()
