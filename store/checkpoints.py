@@ -16,6 +16,7 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 
+from .bulk import Bulk, Form, Rows, Statement, insertion, insertions
 from .encoding import (
     dumped,
     dumped_checkpoint,
@@ -26,7 +27,6 @@ from .encoding import (
     without,
 )
 from .store import Store
-from .writer import Rows, Statement, insertions
 
 Project = Callable[[str, Mapping[str, Any]], Rows]
 """From a thread's id and its state to the rows that belong to that state."""
@@ -34,18 +34,17 @@ Project = Callable[[str, Mapping[str, Any]], Rows]
 _PAGE = 100
 _NO_TASK = "00000000-0000-0000-0000-000000000000"
 # The state is packed by the thread that writes: nothing else waits for that.
-_PUT = (
-    "INSERT OR REPLACE INTO checkpoints (thread, namespace, id, parent, checkpoint, metadata)"
-    " VALUES (?, ?, ?, ?, packed(?), ?)"
+_PUT = Form(
+    "INSERT OR REPLACE INTO checkpoints (thread, namespace, id, parent, checkpoint, metadata) VALUES ",
+    "(?, ?, ?, ?, packed(?), ?)",
 )
-_DROP_OLDER = "DELETE FROM checkpoints WHERE thread = ? AND namespace = ? AND id <> ?"
-_DROP_OLDER_WRITES = "DELETE FROM writes WHERE thread = ? AND namespace = ? AND checkpoint <> ?"
-_ADD_WRITES = (
-    "INSERT OR {} INTO writes (thread, namespace, checkpoint, task, idx, path, channel, kind, value)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP_OLDER = Form("DELETE FROM checkpoints WHERE ", "(thread = ? AND namespace = ? AND id <> ?)", joint=" OR ")
+_DROP_OLDER_WRITES = Form(
+    "DELETE FROM writes WHERE ", "(thread = ? AND namespace = ? AND checkpoint <> ?)", joint=" OR "
 )
-_ADD_NEW_WRITES = _ADD_WRITES.format("IGNORE")
-_REPLACE_WRITES = _ADD_WRITES.format("REPLACE")
+_WRITES = ("thread", "namespace", "checkpoint", "task", "idx", "path", "channel", "kind", "value")
+_ADD_NEW_WRITES = insertion("INSERT OR IGNORE", "writes", _WRITES)
+_REPLACE_WRITES = insertion("INSERT OR REPLACE", "writes", _WRITES)
 _SELECT = "SELECT thread, namespace, id, parent, checkpoint, metadata, rowid FROM checkpoints"
 _SELECT_WRITES = (
     "SELECT task, channel, kind, value FROM writes WHERE thread = ? AND namespace = ? AND checkpoint = ?"
@@ -101,10 +100,11 @@ class Saver(BaseCheckpointSaver[int]):
         where = f"thread {thread}"
         statements: list[Statement] = []
         if self._keep == "latest":
-            statements += [(sql, (thread, namespace, checkpoint["id"])) for sql in (_DROP_OLDER, _DROP_OLDER_WRITES)]
+            newest = (thread, namespace, checkpoint["id"])
+            statements += [Bulk(form, newest) for form in (_DROP_OLDER, _DROP_OLDER_WRITES)]
         state = dumped_checkpoint(without(checkpoint, self._passing), where)
         about = dumped(get_checkpoint_metadata(config, metadata), where)
-        statements.append((_PUT, (thread, namespace, checkpoint["id"], parent, state, about)))
+        statements.append(Bulk(_PUT, (thread, namespace, checkpoint["id"], parent, state, about)))
         if self._project:
             statements += insertions(self._project(thread, checkpoint["channel_values"]))
         await self._store.writer.write(statements)
@@ -118,12 +118,12 @@ class Saver(BaseCheckpointSaver[int]):
         if self._keep == "latest" and not special and task_id != _NO_TASK:
             return
         thread, namespace, checkpoint = _address(config)
-        rows = []
+        rows: list[Any] = []
         for position, (channel, value) in enumerate(writes):
             kind, text = dumped_write(value, f"thread {thread}")
             index = WRITES_IDX_MAP.get(channel, position)
-            rows.append((thread, namespace, checkpoint, task_id, index, task_path, channel, kind, text))
-        await self._store.writer.write([(_REPLACE_WRITES if special else _ADD_NEW_WRITES, rows)])
+            rows += (thread, namespace, checkpoint, task_id, index, task_path, channel, kind, text)
+        await self._store.writer.write([Bulk(_REPLACE_WRITES if special else _ADD_NEW_WRITES, rows)])
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or its thread's newest, or None."""

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from .bulk import Bulk, Form, insertion, insertions, json_text
 from .parts import dismantled
 from .store import Store
-from .writer import insertions, json_text
 
 _SAME = (
     *("sample", "key", "round", "agent", "step", "take", "model", "kind", "text", "finish_reason", "response_id"),
@@ -22,13 +22,13 @@ _MENDED = ", ".join(
     + [f"{column} = calls.{column} + excluded.{column}" for column in _COUNTED]
 )
 # A received reply stays for good; a failure that left none gives way to what came later, its attempts included.
-_RECORD = (
-    f"INSERT INTO calls ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-    f" ON CONFLICT (run, sample, key) DO UPDATE SET {_MENDED} WHERE calls.http_status IS NOT 200"
+_RECORD = insertion(
+    *("INSERT", "calls", _COLUMNS),
+    f" ON CONFLICT (run, sample, key) DO UPDATE SET {_MENDED} WHERE calls.http_status IS NOT 200",
 )
 _SENDING = ("run", "sample", "key", "round", "agent", "step", "take", "model", "since_ns")
-_BEGIN = f"INSERT OR REPLACE INTO sending ({', '.join(_SENDING)}) VALUES ({', '.join('?' * len(_SENDING))})"  # noqa: S608
-_END = "DELETE FROM sending WHERE run = ? AND sample = ? AND key = ?"
+_BEGIN = insertion("INSERT OR REPLACE", "sending", _SENDING)
+_END = Form("DELETE FROM sending WHERE ", "(run = ? AND sample = ? AND key = ?)", joint=" OR ")
 _CUT_OFF = (
     "INSERT INTO calls (run, sample, key, round, agent, step, take, model, kind, attempts, maybe_billed, error,"
     " started_ns, ended_ns, messages)"
@@ -92,8 +92,8 @@ class Ledger:
         )
         new = {name: text for name, text in texts.items() if name not in self._kept}
         kept = insertions({"parts": [{"hash": name, "text": text} for name, text in new.items()]})
-        ended = (_END, (self._run, call["sample"], call["key"]))
-        await self._store.writer.write([*kept, (_RECORD, values), ended])
+        ended = (self._run, call["sample"], call["key"])
+        await self._store.writer.write([*kept, Bulk(_RECORD, values), Bulk(_END, ended)])
         self._remember(new)
 
     async def begin(self, call: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ class Ledger:
         Returns when that is committed, so that no kill can hide a request. Raises StoreError.
         """
         values = (self._run, *[call[name] for name in _SENDING[1:-1]], time.time_ns())
-        await self._store.writer.write([(_BEGIN, values)])
+        await self._store.writer.write([Bulk(_BEGIN, values)])
 
     async def cut_off(self) -> None:
         """Puts the calls on record that went out and whose end nobody saw: kind `cut-off`, maybe billed."""

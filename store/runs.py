@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import orjson
 
+from .bulk import json_text
 from .rows import snapshot
 from .store import Store
-from .writer import json_text
 
 _HISTORY: Final = {"samples": "id = ? AND ? > 0"} | dict.fromkeys(
     ("generations", "decisions", "verdicts", "rewards", "spans", "calls"), "sample = ? AND round < ?"

@@ -6,28 +6,18 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import orjson
-
+from .bulk import Rows, Statement, Together, insertions
 from .connections import calls_held
 from .errors import StoreError, is_environmental, translated
 from .ownership import Ownership
-
-Statement = tuple[str, Sequence[Any]]
-"""SQL with the values of its parameters: a tuple runs it once, a list of tuples runs it for each of them."""
-Rows = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Rows by table; a value that is a list, tuple or dict is stored as JSON text."""
 
 _GROUP = 512
 _GATHER_S = 0.005
 """How long the first of a group waits for others, when the last group had several: a commit costs about as much for
 twenty as for one. Who writes alone is not held up."""
-_TOGETHER = 8
-"""Rows in one statement: between two statements the thread lets go of the interpreter and has to get it back."""
-_JSON = (dict, list, tuple)
 
 
 class _Job(NamedTuple):
@@ -36,7 +26,7 @@ class _Job(NamedTuple):
 
 
 class Writer:
-    """Commits submissions in groups, in the order they came; each one wholly or not at all.
+    """Commits submissions in groups; each one wholly or not at all, and none before one that was waited for.
 
     `capacity` is how many submissions may wait or be under way; more make their callers wait. The thread tells `owner`
     how many calls are committed, and releases it when it has closed `db`. Belongs to the event loop it was made on.
@@ -139,12 +129,10 @@ class Writer:
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
+            together = Together(db)
             for statements, _ in jobs:
-                for sql, values in statements:
-                    if type(values) is list:
-                        db.executemany(sql, values)
-                    else:
-                        db.execute(sql, values)
+                together.add(statements)
+            together.flush()
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -161,43 +149,3 @@ class Writer:
                 done.set_result(None)
             else:
                 done.set_exception(error)
-
-
-def insertions(rows: Rows) -> list[Statement]:
-    """The statements that insert `rows`, leaving alone what is there already.
-
-    Only a taken key is passed over; a missing value or a wrong type is an error when it is written.
-    Raises StoreError `not-json` for a value that is neither a column's value nor JSON.
-    """
-    return [statement for table, some in rows.items() for statement in _table_insertions(table, some)]
-
-
-def _table_insertions(table: str, rows: Iterable[Mapping[str, Any]]) -> list[Statement]:
-    by_columns: dict[tuple[str, ...], list[Any]] = {}
-    for row in rows:
-        values = [json_text(value) if isinstance(value, _JSON) else value for value in row.values()]
-        by_columns.setdefault(tuple(row), []).extend(values)
-    statements: list[Statement] = []
-    for columns, values in by_columns.items():
-        width = _TOGETHER * len(columns)
-        for start in range(0, len(values), width):
-            some = tuple(values[start : start + width])
-            statements.append((_insertion(table, columns, len(some) // len(columns)), some))
-    return statements
-
-
-def json_text(value: Any) -> str:
-    """`value` as JSON text. Raises StoreError `not-json`."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError as error:
-        raise StoreError(f"a value is not JSON: {error}", kind="not-json") from error
-
-
-@lru_cache(maxsize=1024)
-def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
-    names = (table, *columns)
-    if not all(name.isidentifier() for name in names):
-        raise StoreError(f"not a table and columns: {', '.join(names)}", kind="write")
-    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evolgraph.store.bulk import Bulk, Form, Statement, insertion
 from evolgraph.store.connections import reading
 from evolgraph.store.errors import StoreError
 from evolgraph.store.store import Store
@@ -83,6 +84,57 @@ async def test_rows_are_inserted_once(tmp_path: Path) -> None:
         await store.writer.insert({"rewards": [reward("s0", value=0.9), reward("s1")]})
     with reading(path) as db:
         assert db.execute("SELECT sample, reward FROM rewards ORDER BY 1").fetchall() == [("s0", 0.1), ("s1", 0.5)]
+
+
+COLUMNS = ("run", "sample", "round", "reward", "tokens", "rewarded_ns")
+PUT = insertion("INSERT OR REPLACE", "rewards", COLUMNS)
+DROP = Form("DELETE FROM rewards WHERE ", "(run = ? AND sample = ?)", joint=" OR ")
+
+
+def put(sample: str, value: float) -> Bulk:
+    return Bulk(PUT, ("r", sample, 0, value, 3, 1))
+
+
+def drop(*samples: str) -> Bulk:
+    return Bulk(DROP, [value for sample in samples for value in ("r", sample)])
+
+
+async def test_what_a_submission_says_is_done_in_its_order_whatever_others_say(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    submissions: list[list[Statement]] = [
+        [put("a", 0.1)],
+        [put("b", 0.1), drop("b")],
+        [drop("c"), put("c", 0.1)],
+        [put("d", 0.1), put("d", 0.2)],
+        [put("e", 0.1), ("UPDATE rewards SET reward = 9 WHERE sample <> 'f'", ())],
+        [put("f", 0.1)],
+        [drop("g", "h"), put("g", 0.3), put("h", 0.4)],
+    ]
+    async with Store.open(path) as store:
+        # Sent at once, so that they are committed together.
+        await asyncio.gather(*map(store.writer.write, submissions))
+    with reading(path) as db:
+        found = dict(db.execute("SELECT sample, reward FROM rewards"))
+    assert found == {"a": 9, "c": 9, "d": 9, "e": 9, "f": 0.1, "g": 0.3, "h": 0.4}
+
+
+async def test_a_group_of_submissions_takes_few_statements(tmp_path: Path) -> None:
+    """Between two statements the writing thread lets the event loop in: many of them starve it."""
+    path = tmp_path / "run.db"
+    statements: list[str] = []
+    async with Store.open(path) as store:
+        store.writer._db.set_trace_callback(statements.append)
+        held = sqlite3.connect(path, isolation_level=None)
+        held.execute("BEGIN IMMEDIATE")
+        first = asyncio.create_task(store.writer.insert({"rewards": [reward("first")]}))
+        await asyncio.sleep(0.05)
+        tasks = [asyncio.create_task(store.writer.write([drop(f"s{n}"), put(f"s{n}", n)])) for n in range(200)]
+        await asyncio.sleep(0.05)
+        held.execute("ROLLBACK")
+        held.close()
+        await asyncio.gather(first, *tasks)
+    assert count(path) == 201
+    assert sum(text.startswith(("INSERT", "DELETE")) for text in statements) <= 2 * 10
 
 
 async def test_lists_and_mappings_are_stored_as_json(tmp_path: Path) -> None:
