@@ -222,16 +222,16 @@ def best(box: BBox, boxes: Iterable[Box]) -> Box | None:
 
 def overlap(one: BBox, other: BBox) -> float:
     """Intersection over union of two boxes, 0 to 1."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+    left, top, right, bottom = one
+    other_left, other_top, other_right, other_bottom = other
+    # Comparisons, since min and max cost more than all the rest, and a step's box is held against every box.
+    width = (right if right < other_right else other_right) - (left if left > other_left else other_left)
+    height = (bottom if bottom < other_bottom else other_bottom) - (top if top > other_top else other_top)
     if width <= 0 or height <= 0:
         return 0.0
     common = width * height
-    return common / (_area(one) + _area(other) - common)
-
-
-def _area(box: BBox) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+    areas = (right - left) * (bottom - top) + (other_right - other_left) * (other_bottom - other_top)
+    return common / (areas - common)
 
 
 def _place(box: Box) -> str:

@@ -156,8 +156,7 @@ class Client:
 
     def identity(self, role: str) -> tuple[str, dict[str, Any]]:
         """Model alias and sampling parameters for `role`."""
-        endpoint = self._pool.model(role)
-        return endpoint.model, endpoint.sampling()
+        return self._pool.identity(role)
 
     async def send(self, call: Call, begin: Begin, failed: Failed) -> Sent:
         """Make a call, trying again as far as that can help; while every endpoint is down, it waits."""
@@ -235,7 +234,8 @@ class Client:
     @asynccontextmanager
     async def _out(self, lane: Lane, size: int, begin: Begin) -> AsyncIterator[None]:
         """Around every request: room for its bytes, the gate, and the counts."""
-        async with lane.room.hold(size):
+        await lane.room.take(size)
+        try:
             await self.gate.enter(self.stats)
             self.stats.sent += 1  # at once, so that no other request takes its place in a budget
             try:
@@ -250,3 +250,5 @@ class Client:
                 yield
             finally:
                 self.stats.in_flight -= 1
+        finally:
+            lane.room.give_back(size)

@@ -30,6 +30,7 @@ class Gate:
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._budget = budget or Budget()
+        self._limited = self._budget != Budget()
         self._since = time.monotonic()
         self.reason: str | None = None
         self._waiting: list[Callable[[], None]] = []
@@ -58,6 +59,12 @@ class Gate:
 
     def admit(self, stats: Stats) -> None:
         """Raises Stopped when no request may go out; `stats` counts what went out before."""
+        if self._limited:
+            self._close_if_spent(stats)
+        if self.reason:
+            raise Stopped(self.reason)
+
+    def _close_if_spent(self, stats: Stats) -> None:
         spent = {
             "calls": (stats.sent, self._budget.calls),
             "tokens": (stats.prompt_tokens + stats.completion_tokens, self._budget.tokens),
@@ -66,5 +73,3 @@ class Gate:
         for name, (used, limit) in spent.items():
             if limit is not None and used >= limit:
                 self.close(f"budget of {limit:g} {name} is spent")
-        if self.reason:
-            raise Stopped(self.reason)

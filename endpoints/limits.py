@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -130,29 +130,25 @@ class Room:
         self._most = most
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
-        """Holds `size` bytes for the block, once there is room for them."""
-        if self._waiting or not self._fits(size):
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((size, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._give_back(size)
-                raise
-        else:
+    async def take(self, size: int) -> None:
+        """Waits until there is room for `size` bytes, and holds them until `give_back`."""
+        if not self._waiting and self._fits(size):
             self.held += size
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
         try:
-            yield
-        finally:
-            self._give_back(size)
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back(size)
+            raise
 
     def _fits(self, size: int) -> bool:
         return not self.held or self.held + size <= self._most
 
-    def _give_back(self, size: int) -> None:
+    def give_back(self, size: int) -> None:
+        """Returns `size` bytes."""
         self.held -= size
         while self._waiting and (self._waiting[0][1].done() or self._fits(self._waiting[0][0])):
             waited, turn = self._waiting.popleft()

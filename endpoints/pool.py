@@ -5,7 +5,7 @@ import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from .endpoint import Endpoint
 from .errors import EndpointError
@@ -24,6 +24,9 @@ class Group:
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self.lanes = tuple(lanes)
+        first = lanes[0].endpoint
+        self.identity = first.model, first.sampling()
+        """Model alias and sampling parameters, the same for all of them."""
         self._homes: OrderedDict[str, Lane] = OrderedDict()
 
     def pick(self, affinity: str) -> Lane:
@@ -98,9 +101,9 @@ class Pool:
             urls = tuple(lane.endpoint.url for lane in lanes)
             self._by_role[role] = self._groups.setdefault(urls, Group(lanes))
 
-    def model(self, role: str) -> Endpoint:
-        """The endpoint whose model and parameters stand for all of `role`. Raises EndpointError if there is none."""
-        return self._of(role).lanes[0].endpoint
+    def identity(self, role: str) -> tuple[str, dict[str, Any]]:
+        """Model alias and sampling parameters of all endpoints of `role`. Raises EndpointError if there is none."""
+        return self._of(role).identity
 
     def pick(self, role: str, affinity: str) -> Lane:
         """The lane for the next request of `role` (see Group.pick)."""

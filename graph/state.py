@@ -57,9 +57,11 @@ class State(TypedDict):
 
 def initial(sample: Sample, position: int) -> State:
     """The state in which `sample` enters the graph; `position` is its place among the seeds."""
-    heads: list[Head] = [{"qa": qa.model_dump(mode="json"), "complexity": None, "round": 0} for qa in sample.qas]
+    heads: list[Head] = [{"qa": plain(qa), "complexity": None, "round": 0} for qa in sample.qas]
+    given = sample.model_dump(mode="json", exclude={"qas"})
+    _parsed.keep(given, sample.model_copy(update={"qas": ()}))
     return {
-        "sample": sample.model_dump(mode="json", exclude={"qas"}),
+        "sample": given,
         "position": position,
         "take": 0,
         "round": 0,
@@ -230,17 +232,17 @@ def rows(thread: str, values: Mapping[str, Any]) -> Rows:
 
 
 def _seed_rows(run: str, sample: str, values: Mapping[str, Any]) -> Rows:
-    seed = Sample.model_validate(values["sample"] | {"qas": [head["qa"] for head in values["heads"]]})
-    content = seed.model_dump(mode="json")
+    state = cast(State, values)
     # What was admitted had no questions yet, if they were curated. Stores of earlier versions do not know the channel.
-    admitted = seed.model_copy(update={"qas": ()}) if values.get("curated") else seed
+    asked = () if values.get("curated") else heads_of(state)
     generations = [
-        {"run": run, "sample": sample, "round": 0, "qa": qa["id"], "outcome": "seed", "direction": None,
-         "parent_round": None, "complexity": None, "content": qa}
-        for qa in content["qas"]
+        {"run": run, "sample": sample, "round": 0, "qa": head["qa"]["id"], "outcome": "seed", "direction": None,
+         "parent_round": None, "complexity": None, "content": head["qa"]}
+        for head in state["heads"]
     ]  # fmt: skip
-    row = {"run": run, "id": sample, "position": values["position"], "digest": admitted.digest(),
-           "images": content["images"], "sample": values["sample"]}  # fmt: skip
+    row = {"run": run, "id": sample, "position": state["position"],
+           "digest": sample_of(state).model_copy(update={"qas": asked}).digest(),
+           "images": state["sample"]["images"], "sample": state["sample"]}  # fmt: skip
     return {"samples": [row], "generations": generations}
 
 

@@ -15,7 +15,7 @@ from .errors import StoreError
 
 _MOST: Final = 32
 """Rows in one statement."""
-_JSON: Final = (dict, list, tuple)
+_JSON: Final = frozenset({dict, list, tuple})
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Rows by table; a value that is a list, tuple or dict is stored as JSON text."""
 
@@ -116,7 +116,7 @@ def insertions(rows: Rows) -> list[Bulk]:
     bulks: dict[Form, list[Any]] = {}
     for table, some in rows.items():
         for row in some:
-            values = [json_text(value) if isinstance(value, _JSON) else value for value in row.values()]
+            values = [json_text(value) if type(value) in _JSON else value for value in row.values()]
             bulks.setdefault(_insertion(table, tuple(row)), []).extend(values)
     return [Bulk(form, values) for form, values in bulks.items()]
 

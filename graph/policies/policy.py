@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 from ...errors import EvolgraphError
@@ -46,7 +46,7 @@ class Decision:
 
     def row(self) -> dict[str, Any]:
         """The decision as plain JSON."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Policy(Protocol):

@@ -386,9 +386,10 @@ async def test_bytes_in_flight_are_bounded_and_what_is_larger_goes_alone() -> No
 
     async def work(size: int) -> None:
         nonlocal most
-        async with room.hold(size):
-            most = max(most, room.held if room.held != size else 0)
-            await asyncio.sleep(0)
+        await room.take(size)
+        most = max(most, room.held if room.held != size else 0)
+        await asyncio.sleep(0)
+        room.give_back(size)
 
     tasks = [asyncio.create_task(work(size)) for size in (60, 60, 40, 250, 10, 90, 30)]
     await asyncio.sleep(0)
