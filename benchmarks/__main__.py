@@ -256,7 +256,7 @@ def _engines(as_json: bool, **options: Any) -> None:
 @benchmarks.command("parts")
 @click.option("--samples", default=_PARTS.samples, show_default=True, type=click.IntRange(1))
 @click.option("--rounds", default=_PARTS.rounds, show_default=True, type=click.IntRange(1, 7))
-@click.option("--pairs", default=_PARTS.pairs, show_default=True, type=click.IntRange(1), help="Runs on and off.")
+@click.option("--turns", default=_PARTS.turns, show_default=True, type=click.IntRange(2), help="Runs on and off.")
 @_AS_JSON
 def _parts(as_json: bool, **options: Any) -> None:
     """CPU a call by parts of the program, and what progress and traces cost."""

@@ -1,7 +1,6 @@
 """`python -m benchmarks.evolving`: an evolution as users run it, with everything on. Prints one JSON object.
 
-With `--silent` it shows no progress and keeps no traces (spans and messages), with `--parts` it tells where its CPU
-goes. Neither is an option of the product.
+With `--parts` it tells where its CPU goes, which is no option of the product.
 """
 
 import asyncio
@@ -15,9 +14,8 @@ import orjson
 import uvloop
 from evolgraph.cli.display import line_of, show_progress
 from evolgraph.endpoints.client import Endpoint
-from evolgraph.graph import evolve, machine, outcome, run, state
+from evolgraph.graph import evolve
 from evolgraph.graph.settings import Settings
-from evolgraph.store import ledger
 from rich.console import Console
 
 from .sampling import Sampler
@@ -28,18 +26,11 @@ TARGET: Final = 10.0
 KEPT: Final = ("calls", "exhausted", "failed", "accepted", "rejected")
 
 
-def silence() -> None:
-    """Takes traces and the counting of rounds out of the product."""
-    machine.span = lambda *_, **__: {}
-    run.rows = lambda thread, values: state.rows(thread, {**values, "spans": []})
-    ledger.dismantled = lambda _: ([], {})
-    outcome.Progress.close_round = lambda *_: None  # type: ignore[method-assign]
-
-
-async def measure(given: Namespace, settings: Settings, out: Console | None, sampler: Sampler | None) -> dict[str, Any]:
-    """Evolves all seeds, with the progress display on `out`; gives the figures."""
+async def measure(
+    given: Namespace, settings: Settings, out: Console | None, sampler: Sampler | None = None
+) -> dict[str, Any]:
+    """Evolves all seeds, with the progress display on `out` unless that is None; gives the figures."""
     endpoint = Endpoint(url=given.url, model="mock", max_in_flight=settings.concurrency)
-    freeze()
     used = Used()
     if sampler:
         sampler.start()
@@ -60,15 +51,13 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--seconds", type=float, help="stop then")
-    parser.add_argument("--silent", action="store_true", help="without progress and traces")
     parser.add_argument("--parts", action="store_true", help="tell where the CPU goes")
     given = parser.parse_args()
-    if given.silent:
-        silence()
     settings = Settings(rounds=given.rounds, target=TARGET, concurrency=given.concurrency, budget_seconds=given.seconds)
     with Path(os.devnull).open("w") as nowhere:
-        out = None if given.silent else Console(file=nowhere, force_terminal=True)
+        out = Console(file=nowhere, force_terminal=True)
         sampler = Sampler() if given.parts else None
+        freeze()
         found = uvloop.run(measure(given, settings, out, sampler))
     print(orjson.dumps(found | {"store_bytes": given.store.stat().st_size}).decode())
 

@@ -1,13 +1,13 @@
 """The parts scenario: CPU a call by parts of the program, and what progress and traces cost of it.
 
-Runs with both on and with both off take turns; a third kind of run is looked at from inside (see `sampling`).
+One run is looked at from inside (see `sampling`); what progress and traces cost is told by runs that take turns.
 """
 
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from .data import write_seeds
@@ -20,47 +20,31 @@ class Plan:
 
     samples: int = 200
     rounds: int = 3
-    latency_ms: float = 200.0
+    latency_ms: float = 50.0
     slots: int = 128
-    pairs: int = 3
+    turns: int = 20
 
 
 def parts(plan: Plan) -> dict[str, Any]:
     """Measures as `plan` says; gives one object of figures, milliseconds of CPU a call."""
-    with tempfile.TemporaryDirectory(prefix="evolgraph-parts-") as name:
+    common = {"concurrency": 2 * plan.slots, "rounds": plan.rounds}
+    with tempfile.TemporaryDirectory(prefix="evolgraph-parts-") as name, mock(plan.slots, plan.latency_ms) as url:
         folder = Path(name)
-        seeds = write_seeds(folder, plan.samples)
-        looked = _run(plan, seeds, folder / "looked.db", "--parts")
-        pairs = [
-            (
-                _cpu(_run(plan, seeds, folder / f"on-{number}.db")),
-                _cpu(_run(plan, seeds, folder / f"off-{number}.db", "--silent")),
-            )
-            for number in range(plan.pairs)
-        ]
-    on, off = (round(median(side), 4) for side in zip(*pairs, strict=True))
+        common |= {"url": url, "seeds": write_seeds(folder, plan.samples)}
+        looked = measured("benchmarks.evolving", "--parts", store=folder / "looked.db", **common)
+        taken = measured("benchmarks.turns", turns=plan.turns, **common)
+    on, off = taken["on"], taken["off"]
+    shares = [1 - silent / told for told, silent in zip(on, off, strict=True)]
     return {
         "scenario": "parts",
         **asdict(plan),
-        "cpu_ms_per_call": on,
-        "without_progress_and_traces": off,
-        "progress_and_traces_share": round(1 - off / on, 4),
-        "shares": [round(1 - silent / told, 4) for told, silent in pairs],
-        "looked_at": round(_cpu(looked), 4),
+        "cpu_ms_per_call": round(median(on), 4),
+        "without_progress_and_traces": round(median(off), 4),
+        "progress_and_traces_share": round(median(shares), 4),
+        "middle_half_of_shares": [round(edge, 4) for edge in quantiles(shares, n=4)[::2]],
+        "looked_at": round(looked["cpu_s"] * 1000 / looked["calls"], 4),
         **{what: _each(looked[what], looked["calls"]) for what in ("parts", "threads", "places")},
     }
-
-
-def _run(plan: Plan, seeds: Path, store: Path, *flags: str) -> dict[str, Any]:
-    with mock(plan.slots, plan.latency_ms) as url:
-        return measured(
-            "benchmarks.evolving", *flags,
-            url=url, seeds=seeds, concurrency=2 * plan.slots, store=store, rounds=plan.rounds,
-        )  # fmt: skip
-
-
-def _cpu(found: Mapping[str, Any]) -> float:
-    return found["cpu_s"] * 1000 / found["calls"]
 
 
 def _each(seconds: Mapping[str, float], calls: int) -> dict[str, float]:
@@ -70,11 +54,12 @@ def _each(seconds: Mapping[str, float], calls: int) -> dict[str, float]:
 
 def shown(found: Mapping[str, Any]) -> str:
     """The figures of `parts` as a small table."""
+    low, high = found["middle_half_of_shares"]
     lines = [
         f"{found['samples']} samples x {found['rounds']} rounds x 2 calls: {found['cpu_ms_per_call']:.3f} ms of CPU a "
-        f"call, {found['without_progress_and_traces']:.3f} without progress and traces "
-        f"({found['progress_and_traces_share']:.1%}; each of {found['pairs']} pairs: "
-        + ", ".join(f"{share:.1%}" for share in found["shares"]) + ")",
+        f"call, {found['without_progress_and_traces']:.3f} without progress and traces; they cost "
+        f"{found['progress_and_traces_share']:.1%} (median of {found['turns']} pairs; half of them {low:.1%} to "
+        f"{high:.1%})",
         f"by parts, looked at from inside ({found['looked_at']:.3f} ms a call):",
         *(f"{name:28}{value:>8.3f}" for name, value in found["parts"].items()),
         *(f"{f'thread {name}':28}{value:>8.3f}" for name, value in found["threads"].items()),

@@ -24,7 +24,7 @@ def scenarios(full: bool) -> dict[str, Scenario]:
     drawn = (1_000, 10_000, 163_000) if full else (200, 1_000)
     return {
         "throughput": (lambda: throughput(work), table),
-        "parts": (lambda: parts.parts(parts.Plan(pairs=5 if full else 1)), parts.shown),
+        "parts": (lambda: parts.parts(parts.Plan(turns=20 if full else 4)), parts.shown),
         "size": (lambda: size.size(400 if full else 100, 3), size.shown),
         "startup": (lambda: startup.startup(20 if full else 5), startup.shown),
         "resume": (lambda: resume.resume(100_000 if full else 5_000), _listed),
