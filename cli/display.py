@@ -15,6 +15,7 @@ from ..endpoints.endpoint import Endpoint
 from ..endpoints.stats import Stats
 from ..graph.outcome import Progress, Summary
 from ..graph.run import Evolution
+from .terminal import terminal
 
 LIVE_EVERY_S: Final = 0.25
 LINE_EVERY_S: Final = 10.0
@@ -22,7 +23,7 @@ LINE_EVERY_S: Final = 10.0
 
 def console() -> Console:
     """The console that progress and tables go to: standard error."""
-    return Console(stderr=True, highlight=False)
+    return terminal(stderr=True)
 
 
 def same_model(endpoints: Sequence[Endpoint]) -> str:

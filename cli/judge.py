@@ -60,10 +60,11 @@ def calibrate(store: Path, *, labels: Path, as_json: bool) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    out = Console()
+    from .terminal import terminal
+
+    out = terminal()
     out.print(
         f"{found['labelled']} of {found['of_pairs']} pairs are labelled; people keep {found['people_accept']:.0%}"
     )

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import track
 
 from ..errors import EvolgraphError
@@ -15,6 +14,7 @@ from ..samples.drawn import draw
 from ..samples.formats.reader import Rejected, Unknown, image_folder, read
 from ..samples.images import ImageRoot
 from ..samples.statistics import Statistics
+from .terminal import terminal
 
 EXIT_BAD_ROWS: Final = 1
 
@@ -52,7 +52,7 @@ def draw_command(count: int, seed: int, out: Path, reuse: int, as_json: bool) ->
 
 def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
     """Draw with a progress bar on stderr; what was written."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     images: set[str] = set()
     questions = 0
     samples = draw(count, seed, out, reuse)

@@ -1,0 +1,32 @@
+"""What is printed for people: names as they are, tables that a terminal has room for."""
+
+import asyncio
+
+import pytest
+from evolgraph.cli import display
+
+from ..conftest import SEEDS
+from .conftest import Run
+
+
+def test_names_and_tables_are_readable(evolgraph: Run, url: str) -> None:
+    words = ["--limit", "2", "--store", "a[v2]:100:.db", "--out", "b[red].jsonl"]
+    said = evolgraph("evolve", SEEDS, *words, "--endpoint", url, "--model", "builtin")
+    assert "results b[red].jsonl, store a[v2]:100:.db" in said.err
+    for columns in (80, 90, 100, 110, 120, 160):
+        lines = evolgraph("trace", "list", "a[v2]:100:.db", COLUMNS=str(columns)).out.splitlines()
+        assert [line.split()[0] for line in lines[2:]] == ["astronaut", "cat"], "a sample takes one line"
+        assert "not-improved" in lines[3]
+
+
+async def test_what_a_server_says_cannot_stop_the_progress(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "LINE_EVERY_S", 0.0)
+    told = display.show_progress(lambda _: "waiting: HTTP 429 [/INST] :100:", display.console())
+    shown = asyncio.create_task(told)
+    await asyncio.sleep(0.05)
+    shown.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await shown
+    assert "waiting: HTTP 429 [/INST] :100:\n" in capsys.readouterr().err
