@@ -139,7 +139,7 @@ async def _embedded(stack: contextlib.AsyncExitStack) -> tuple[Endpoint, ...]:
 
 async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, embedded: bool) -> int:
     from ..graph.looking import look_at
-    from ..graph.results import check_writable, losses, refusals, write_quarantine, write_results
+    from ..graph.results import check_results, losses, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
     from .metrics import listening, metrics_served
@@ -148,8 +148,8 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
     results = options["out"] or Path(f"{seeds.stem}.evolved.jsonl")
+    check_results(results, store)
     bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
-    check_writable(results)
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=settings_of(options),
         resume=options["resume"] == "auto", layout=options["layout"],

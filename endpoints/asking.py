@@ -189,9 +189,7 @@ def _answer(turns: list[_Turn[T]]) -> Answer[T]:
 
 def _fatal(reply: Reply, where: str) -> EndpointError:
     if reply.kind == "auth":
-        return EndpointError(
-            f"refused the key ({reply.detail})", where=where, remedy=NO_KEY, kind="auth"
-        )
+        return EndpointError(f"refused the key ({reply.detail})", where=where, remedy=NO_KEY, kind="auth")
     if reply.kind == "quota":
         return EndpointError(f"has no quota left ({reply.detail})", where=where, remedy="add credit", kind="quota")
     return EndpointError(
