@@ -22,7 +22,10 @@ EXIT_INTERRUPTED: Final = 130
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
-    """The settings that the options say."""
+    """The settings that the options say. Raises EvolgraphError for a kind of failure that does not exist."""
+    from ..graph.checks import check_kind
+
+    check_kind(options["retry_failed"])
     limit = {"limit": options["estimate"]} if options["estimate"] else {}
     return Settings(**{name: options[name] for name in Settings.model_fields} | limit)
 

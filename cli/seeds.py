@@ -65,7 +65,10 @@ def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
 @seeds.command(name="check")
 @click.argument("seeds_path", metavar="SEEDS", type=click.Path(path_type=Path))
 @click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images.  [default: the seed file's]")
+@click.option(
+    "--images", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the images.  [default: the seed file's]",
+)  # fmt: skip
 @click.option("--allow-image-host", "hosts", multiple=True, metavar="HOST", help="Fetch its images.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context

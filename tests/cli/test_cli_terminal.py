@@ -1,12 +1,14 @@
 """What is printed for people: names as they are, tables that a terminal has room for."""
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 from evolgraph.cli import display
 
 from ..conftest import SEEDS
-from .conftest import Run
+from .conftest import Run, script_in
 
 
 def test_names_and_tables_are_readable(evolgraph: Run, url: str) -> None:
@@ -30,3 +32,17 @@ async def test_what_a_server_says_cannot_stop_the_progress(
     with pytest.raises(asyncio.CancelledError):
         await shown
     assert "waiting: HTTP 429 [/INST] :100:\n" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_not_utf8_and_a_name_that_is_not_either(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    run = script_in(tmp_path)
+    told = run("evolve", SEEDS, "--limit", "1", "--rounds", "1", "--store", f"{name}.db")
+    assert (told.code, "Traceback" in told.err) == (0, False)
+    for encoding in ("ascii", "utf-8"):
+        for words in (["list"], ["show", "astronaut"]):
+            shown = run("trace", words[0], f"{name}.db", *words[1:], PYTHONIOENCODING=encoding)
+            assert (shown.code, shown.err) == (0, "")
+        refused = run("trace", "list", f"{name}", PYTHONIOENCODING=encoding)
+        assert (refused.code, len(refused.err.splitlines())) == (2, 1)
