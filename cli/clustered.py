@@ -92,7 +92,7 @@ async def _finish(run: "ClusterRun", plan: "Plan", out: "Console") -> None:
 
     def line(seconds: float) -> str:
         status = run.status
-        told = progress_line(status.progress, status.stats, plan.settings.limit, status.outages, seconds)
+        told = progress_line(status.progress, status.stats, plan.settings, status.outages, seconds)
         restarts = f" | {status.restarts} workers restarted" if status.restarts else ""
         return f"{run.workers} workers | {told}{restarts}"
 
