@@ -51,6 +51,9 @@ def show(
         show_estimate(told["estimate"], out)
     if not summary.calls and not summary.pending:
         out.print("Every sample was settled already: no call was made.")
+    if summary.failed:
+        some = f"{summary.failed} samples" if summary.failed > 1 else "1 sample"
+        out.print(f"{some} failed: the same command with --retry-failed takes up what failed again.", soft_wrap=True)
 
 
 def estimated(
