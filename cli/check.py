@@ -79,11 +79,10 @@ async def _examined(endpoints: Sequence["Endpoint"]) -> tuple[list["Abilities"],
 
 
 def _show(found: Sequence["Abilities"], wrong: Sequence[str], endpoints: Sequence["Endpoint"]) -> None:
-    from rich.console import Console
-
     from .display import same_model
+    from .terminal import terminal
 
-    out = Console(highlight=False)
+    out = terminal()
     for one in found:
         _show_one(one, out)
     for line in wrong:

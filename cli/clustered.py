@@ -24,15 +24,15 @@ async def evolve_on_ray(endpoints: Any, options: dict[str, Any]) -> int:
     """Runs the command with its `options`; gives its exit code. Raises EvolgraphError."""
     from ..cluster.driver import ClusterRun
     from ..cluster.summing import reasons, write_quarantine, write_results
-    from ..graph.results import check_writable
+    from ..graph.results import check_results
     from .display import console
     from .metrics import listening, metrics_served
     from .stopping import stopping_on_signals
 
     plan, out = _plan(endpoints, options), console()
     results = options["out"] or Path(f"{plan.seeds.stem}.evolved.jsonl")
+    check_results(results, plan.folder)
     bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
-    check_writable(results)
     with listening(options["metrics_port"]) as listener:
         async with ClusterRun(plan, options["ray_address"]) as run, metrics_served(run.look, listener, out):
             with stopping_on_signals(run, out):
@@ -92,7 +92,7 @@ async def _finish(run: "ClusterRun", plan: "Plan", out: "Console") -> None:
 
     def line(seconds: float) -> str:
         status = run.status
-        told = progress_line(status.progress, status.stats, plan.settings.limit, status.outages, seconds)
+        told = progress_line(status.progress, status.stats, plan.settings, status.outages, seconds)
         restarts = f" | {status.restarts} workers restarted" if status.restarts else ""
         return f"{run.workers} workers | {told}{restarts}"
 

@@ -36,11 +36,12 @@ def compare(store_a: Path, store_b: Path, planted: tuple[Path, ...], as_json: bo
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    out = Console()
+    from .terminal import terminal
+
+    out = terminal()
     left = {"settled in A alone": "only_a", "settled in B alone": "only_b", "of another seed": "seeds_differ"}
     told = [f"{found[name]} {words}" for words, name in left.items() if found[name]]
     aside = f" (left out: {', '.join(told)})" if told else ""

@@ -1,6 +1,7 @@
 """What people see of a run: one live line while it goes on, a table when it stops."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,6 +16,8 @@ from ..endpoints.endpoint import Endpoint
 from ..endpoints.stats import Stats
 from ..graph.outcome import Progress, Summary
 from ..graph.run import Evolution
+from ..graph.settings import Settings
+from .terminal import terminal
 
 LIVE_EVERY_S: Final = 0.25
 LINE_EVERY_S: Final = 10.0
@@ -22,7 +25,7 @@ LINE_EVERY_S: Final = 10.0
 
 def console() -> Console:
     """The console that progress and tables go to: standard error."""
-    return Console(stderr=True, highlight=False)
+    return terminal(stderr=True)
 
 
 def same_model(endpoints: Sequence[Endpoint]) -> str:
@@ -50,14 +53,14 @@ async def show_progress(line: Callable[[float], str], out: Console) -> None:
 def line_of(run: Evolution, seconds: float) -> str:
     """The state of a run in this process."""
     waiting = [f"{lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
-    return progress_line(run.progress, run.client.stats, run.settings.limit, waiting, seconds)
+    return progress_line(run.progress, run.client.stats, run.settings, waiting, seconds)
 
 
-def progress_line(progress: Progress, stats: Stats, limit: int | None, waiting: Sequence[str], seconds: float) -> str:
-    """A run's state in one line: `limit` is that of its samples, `waiting` are the endpoints that it waits for."""
+def progress_line(progress: Progress, stats: Stats, settings: Settings, waiting: Sequence[str], seconds: float) -> str:
+    """A run's state in one line: `waiting` are the endpoints that it waits for, `seconds` those since it started."""
     judged = progress.accepted + progress.rejected
     tokens = f"{stats.prompt_tokens + stats.completion_tokens:,}" if not stats.unmetered else "unknown"
-    known = progress.seen if progress.read_all else limit
+    known = progress.seen if progress.read_all else settings.limit
     parts = [
         f"{progress.done}/{known or f'{progress.seen}+'} samples",
         f"{progress.rounds} rounds",
@@ -65,14 +68,25 @@ def progress_line(progress: Progress, stats: Stats, limit: int | None, waiting: 
         f"{stats.received / max(seconds, 1e-3):.1f} calls/s",
         f"{tokens} tokens",
     ]
-    fresh = progress.done - progress.resumed
-    if known and fresh:
-        left = (known - progress.done) * seconds / fresh
+    if known and progress.rounds:
+        left = _left(progress, known, settings.rounds, seconds)
         parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
     parts += [f"waiting for {endpoint}" for endpoint in waiting]
     if progress.quarantined:
         parts.append(f"{progress.quarantined} quarantined")
     return " | ".join(parts)
+
+
+def _left(progress: Progress, known: int, rounds: int, seconds: float) -> float:
+    """Seconds until all `known` samples are settled, of at most `rounds` each.
+
+    By rounds at first, when many samples are under way and few are settled; by samples in the end, since not all take
+    every round. Either says rather too much.
+    """
+    fresh = progress.done - progress.resumed
+    by_rounds = max(0, (known - progress.resumed) * rounds - progress.rounds) * seconds / progress.rounds
+    by_samples = (known - progress.done) * seconds / fresh if fresh else math.inf
+    return min(by_rounds, by_samples)
 
 
 def _complexity(before: float | None, after: float | None) -> str:

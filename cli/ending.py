@@ -22,7 +22,10 @@ EXIT_INTERRUPTED: Final = 130
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
-    """The settings that the options say."""
+    """The settings that the options say. Raises EvolgraphError for a kind of failure that does not exist."""
+    from ..graph.checks import check_kind
+
+    check_kind(options["retry_failed"])
     limit = {"limit": options["estimate"]} if options["estimate"] else {}
     return Settings(**{name: options[name] for name in Settings.model_fields} | limit)
 
@@ -48,6 +51,9 @@ def show(
         show_estimate(told["estimate"], out)
     if not summary.calls and not summary.pending:
         out.print("Every sample was settled already: no call was made.")
+    if summary.failed:
+        some = f"{summary.failed} samples" if summary.failed > 1 else "1 sample"
+        out.print(f"{some} failed: the same command with --retry-failed takes up what failed again.", soft_wrap=True)
 
 
 def estimated(

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from ..graph.run import Evolution
 
 _PATH = click.Path(path_type=Path)
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command()
 @click.argument("seeds", type=_PATH)
-@click.option("--images", type=_PATH, help="Folder that image paths are relative to.  [default: the seed file's]")
+@click.option("--images", type=_FOLDER, help="Folder that image paths are relative to.  [default: the seed file's]")
 @click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
 @click.option("--allow-image-host", "allow_image_hosts", multiple=True, metavar="HOST", help="Fetch its images.")
 @click.option("--store", type=_PATH, help="SQLite file of the run.  [default: SEEDS.db in this folder]")
@@ -103,6 +104,8 @@ def evolve(ctx: click.Context, /, **options: Any) -> None:
     endpoints = endpoints_of(ctx, options["endpoint_urls"], options["models"], options["key_env"])
     preset = PRESETS[options["preset"]].items()
     options |= {name: value for name, value in preset if ctx.get_parameter_source(name) is ParameterSource.DEFAULT}
+    if options["engine"] != "ray" and (options["workers"] or options["ray_address"]):
+        raise EvolgraphError("--workers and --ray-address belong to Ray", remedy="add --engine ray, or leave them out")
     if options["engine"] == "ray":
         from .clustered import evolve_on_ray
 
@@ -139,7 +142,7 @@ async def _embedded(stack: contextlib.AsyncExitStack) -> tuple[Endpoint, ...]:
 
 async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, embedded: bool) -> int:
     from ..graph.looking import look_at
-    from ..graph.results import check_writable, losses, refusals, write_quarantine, write_results
+    from ..graph.results import check_results, losses, refusals, write_quarantine, write_results
     from ..graph.run import evolve as start
     from .display import console, same_model
     from .metrics import listening, metrics_served
@@ -148,8 +151,8 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
     out, seeds = console(), options["seeds"]
     store = options["store"] or Path(f"{seeds.stem}.db")
     results = options["out"] or Path(f"{seeds.stem}.evolved.jsonl")
+    check_results(results, store)
     bad_rows = results.with_name(f"{results.stem}.quarantine.jsonl")
-    check_writable(results)
     run = start(
         seeds, store=store, images=options["images"], endpoints=endpoints, settings=settings_of(options),
         resume=options["resume"] == "auto", layout=options["layout"],

@@ -60,15 +60,16 @@ def calibrate(store: Path, *, labels: Path, as_json: bool) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    out = Console()
+    from .terminal import terminal
+
+    out = terminal()
     out.print(
         f"{found['labelled']} of {found['of_pairs']} pairs are labelled; people keep {found['people_accept']:.0%}"
     )
     table = Table(show_edge=False, pad_edge=False)
-    for column in ("", "pairs", "agreement", "kappa"):
+    for column in ("", "pairs", "agreement", "kappa", "precision", "recall"):
         table.add_column(column, justify="left" if not column else "right")
     for name, title in (("judge", "the judge"), ("loop", "screen and judge")):
         row = found[name]

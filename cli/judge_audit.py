@@ -45,13 +45,14 @@ def audit(ctx: click.Context, /, store: Path, *, images: Path | None, as_json: b
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    out = Console()
+    from .terminal import terminal
+
+    out = terminal()
     judge, position, length = found["judge"], found["position"], found["length"]
     which = f" {judge['number']} of {judge['of']}" if judge["of"] > 1 else ""
-    out.print(f"judge{which}: {', '.join(judge['models'])}; it sees {judge['sees']}s", soft_wrap=True, highlight=False)
+    out.print(f"judge{which}: {', '.join(judge['models'])}; it sees {judge['sees']}s", soft_wrap=True)
     for name, words in (("same_model", "another model or other parameters"), ("same_prompts", "other prompt texts")):
         if not judge[name]:
             out.print(f"mind: the run's judge had {words}", soft_wrap=True)
@@ -75,9 +76,9 @@ def _show(found: dict[str, Any]) -> None:
     for name, row in found["canaries"]["kinds"].items():
         bait.add_row(name, str(row["pairs"]), str(row["accepted"]), f"{row['score_lift']:+.2f}")
     out.print(bait)
-    out.print(f"{found['calls']} calls", highlight=False)
+    out.print(f"{found['calls']} calls")
     for kind, number in found["unanswered"].items():
-        out.print(f"without an answer: {kind}: {number}", highlight=False)
+        out.print(f"without an answer: {kind}: {number}")
 
 
 def _told(estimate: dict[str, Any], sign: str = "") -> tuple[str, str]:

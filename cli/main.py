@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import io
 import sys
 import warnings
 from typing import Final
@@ -55,6 +56,10 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the command line. Exits with 2 and one line on a set-up error, with 130 when interrupted."""
+    # Names that are not UTF-8, and terminals that are not, are no reason to stop: they get `\xe9` for what they lack.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Walking what is imported, again and again, takes a fifth of a start, and finds nothing to collect.
     gc.set_threshold(50_000, 20, 20)
     # What Pillow warns of is refused or harmless, and told in our words.

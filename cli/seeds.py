@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import track
 
 from ..errors import EvolgraphError
@@ -15,6 +14,7 @@ from ..samples.drawn import draw
 from ..samples.formats.reader import Rejected, Unknown, image_folder, read
 from ..samples.images import ImageRoot
 from ..samples.statistics import Statistics
+from .terminal import terminal
 
 EXIT_BAD_ROWS: Final = 1
 
@@ -52,7 +52,7 @@ def draw_command(count: int, seed: int, out: Path, reuse: int, as_json: bool) ->
 
 def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
     """Draw with a progress bar on stderr; what was written."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     images: set[str] = set()
     questions = 0
     samples = draw(count, seed, out, reuse)
@@ -65,7 +65,10 @@ def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
 @seeds.command(name="check")
 @click.argument("seeds_path", metavar="SEEDS", type=click.Path(path_type=Path))
 @click.option("--format", "layout", metavar="NAME", help="mmevol, llava, sharegpt or openai.  [default: by content]")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of the images.  [default: the seed file's]")
+@click.option(
+    "--images", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the images.  [default: the seed file's]",
+)  # fmt: skip
 @click.option("--allow-image-host", "hosts", multiple=True, metavar="HOST", help="Fetch its images.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
@@ -16,6 +16,7 @@ from ..store import traces
 from ..store.connections import reading
 from ..store.lineage import Decision, Generation, Verdict
 from ..viewer.wording import duration, word_changes
+from .terminal import terminal
 from .tracing import JSON, RUN, STORE, TraceError, change, chosen_run, print_json
 
 _FLAGS = ("grounded", "correct", "answerable", "needs_image", "improved")
@@ -37,7 +38,7 @@ def show(store: Path, sample: str, *, run_id: str | None, messages: bool, as_jso
     if as_json:
         print_json(asdict(found))
         return
-    out = Console()
+    out = terminal()
     out.print(Panel(_heading(found), title=Text(sample), title_align="left"))
     for decision in found.lineage.decisions:
         out.print(_round(found, decision))

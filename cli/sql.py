@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from ..store.connections import reading
 from ..store.statistics import agent_calls, pair_counts
 from ..store.traces import rejection_reasons, totals
+from .terminal import terminal
 from .tracing import JSON, LINES, RUN, STORE, TraceError, change, chosen_run, prices, print_json, print_lines, table
 
 
@@ -38,7 +38,7 @@ def sql(store: Path, query: str, *, as_json: bool, ndjson: bool) -> None:
         lines = table(*names)
         for row in rows:
             lines.add_row(*(Text("" if value is None else str(value)) for value in row))
-        Console().print(lines)
+        terminal().print(lines)
 
 
 def _allowed(action: int, *_: str | None) -> int:
@@ -68,12 +68,12 @@ def stats(store: Path, *, run_id: str | None, price_in: float | None, price_out:
         rows = {"pairs": [asdict(one) for one in pairs], "rejected_for": reasons}
         print_json({"run": run, **asdict(found), "cost": cost, **rows, "agents": [asdict(one) for one in calls]})
         return
-    out = Console()
+    out = terminal()
     statuses = ", ".join(f"{count} {status}" for status, count in found.statuses.items() if count)
-    out.print(f"run {run}: {statuses or 'no sample has begun'}", highlight=False)
-    out.print(f"complexity {change(found.complexity_before, found.complexity_after)}", highlight=False)
+    out.print(f"run {run}: {statuses or 'no sample has begun'}")
+    out.print(f"complexity {change(found.complexity_before, found.complexity_after)}")
     if cost is not None:
-        out.print(f"cost {cost:,.4f}", highlight=False)
+        out.print(f"cost {cost:,.4f}")
     lines = table("direction", "round", "accepted", "rejected", title="pairs")
     for one in pairs:
         lines.add_row(Text(one.direction), str(one.round), str(one.accepted), str(one.rejected))

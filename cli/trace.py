@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from ..store import traces
 from ..store.check import Problem, examine
@@ -16,6 +15,7 @@ from .fork import fork
 from .otel import otel
 from .showing import show
 from .sql import sql, stats
+from .terminal import terminal
 from .tracing import JSON, STORE, print_json, table
 from .tracing_samples import list_samples
 
@@ -49,7 +49,7 @@ def runs(store: Path, as_json: bool) -> None:
         lines.add_row(run.id, made, *counts, known["policy"], ", ".join(models))
         if run.parent:
             lines.add_row("", f"of {run.parent}")
-    Console().print(lines)
+    terminal().print(lines)
 
 
 @trace.command(name="check")

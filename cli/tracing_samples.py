@@ -1,19 +1,24 @@
 """`evolgraph trace list`: samples of a run, filtered and sorted."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
+from rich.cells import cell_len
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
 from ..store.connections import reading
 from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
+from .terminal import terminal
 from .tracing import JSON, LINES, RUN, STORE, change, chosen_run, prices, print_json, print_lines, table
 
-_WIDE: Final = 100
-"""Columns of a terminal that has room for every figure."""
+_ANY_WIDTH: Final = 10_000
+_LONG: Final = 16
+"""Characters of an id, or of a reason, that stand on one line wherever there is room for them."""
 _STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
 
 
@@ -74,30 +79,39 @@ def list_samples(
 
 
 def _print(found: list[SampleTotals], price_in: float | None, price_out: float | None, *, priced: bool) -> None:
-    out = Console()
-    wide = out.width >= _WIDE
-    lines = table(
-        "sample",
-        "status",
-        "complexity",
-        "kept",
-        *(["calls"] if wide else []),
-        "cost" if priced else "tokens",
-        "directions",
-        "reason",
-    )
-    for column in lines.columns[1:]:
-        column.no_wrap = column.header != "reason"
-    for one in found:
-        score = change(one.complexity_before, one.complexity_after, 2 if wide else 1)
-        spent = f"{_cost(one, price_in, price_out):.4f}" if priced else f"{one.prompt_tokens + one.completion_tokens:,}"
-        kept = f"{one.accepted}{' of ' if wide else '/'}{one.accepted + one.rejected + one.lost}"
-        ways = (
+    out = terminal()
+    costs = [_cost(one, price_in, price_out) for one in found] if priced else None
+    lines = _table(found, costs, wide=True)
+    if Measurement.get(out, out.options.update(max_width=_ANY_WIDTH), lines).maximum > out.width:
+        lines = _table(found, costs, wide=False)
+    out.print(lines)
+
+
+def _table(found: list[SampleTotals], costs: list[float] | None, *, wide: bool) -> Table:
+    """A row a sample: with every figure, or in fewer words where the terminal has no room for those."""
+    spent = "tokens" if costs is None else "cost"
+    lines = table("sample", "status", "complexity", "kept", *(["calls"] if wide else []), spent, "directions", "reason")
+    for column in lines.columns:
+        column.no_wrap = column.header not in ("sample", "directions", "reason")
+    lines.columns[0].min_width = _room(one.sample for one in found)
+    lines.columns[-1].min_width = _room(f"{code}," for one in found for code in one.codes)
+    for number, one in enumerate(found):
+        lines.add_row(
+            Text(one.sample),
+            one.status,
+            change(one.complexity_before, one.complexity_after, 2 if wide else 1),
+            f"{one.accepted}{' of ' if wide else '/'}{one.accepted + one.rejected + one.lost}",
+            *([str(one.calls)] if wide else []),
+            f"{one.prompt_tokens + one.completion_tokens:,}" if costs is None else f"{costs[number]:.4f}",
             Text(" > ".join(one.directions) if wide else " ".join(name[:3] for name in one.directions)),
             Text(", ".join(one.codes)),
         )
-        lines.add_row(Text(one.sample), one.status, score, kept, *([str(one.calls)] if wide else []), spent, *ways)
-    out.print(lines)
+    return lines
+
+
+def _room(words: Iterable[str]) -> int:
+    """Columns that the longest of the words takes, unless it is very long."""
+    return min(max(map(cell_len, words), default=0), _LONG)
 
 
 def _cost(one: SampleTotals, price_in: float | None, price_out: float | None) -> float:

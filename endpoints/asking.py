@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Protocol
 
 from ..samples.contained import ImageError
 from .chat import UNKNOWN, Answer, Ask, Ledger, Message, T, TextPart, Usage
-from .errors import FATAL, PASSING, REPAIRABLE, EndpointError
+from .errors import FATAL, NO_KEY, PASSING, REPAIRABLE, EndpointError
 from .replies import Parsed, Reply, parse, without_thinking
 from .stats import Stats
 from .wire import Call, ledger_key, logical, request_seed
@@ -189,9 +189,7 @@ def _answer(turns: list[_Turn[T]]) -> Answer[T]:
 
 def _fatal(reply: Reply, where: str) -> EndpointError:
     if reply.kind == "auth":
-        return EndpointError(
-            f"refused the key ({reply.detail})", where=where, remedy="check the variable named in key_env", kind="auth"
-        )
+        return EndpointError(f"refused the key ({reply.detail})", where=where, remedy=NO_KEY, kind="auth")
     if reply.kind == "quota":
         return EndpointError(f"has no quota left ({reply.detail})", where=where, remedy="add credit", kind="quota")
     return EndpointError(

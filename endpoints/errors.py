@@ -23,8 +23,8 @@ Kind = Literal[
     "rate-limited",  # 408, 425, 429
     "server",  # 5xx
     "bad-request",  # 400, 413, 422 and the like
-    "auth",  # 401, 402, 403
-    "quota",  # a 429 that no waiting will change
+    "auth",  # 401, 403
+    "quota",  # 402, and a 429 that no waiting will change
     "not-found",  # 404, 405, and redirects
 ]
 """How a call ended. Only `ok` carries a value."""
@@ -37,6 +37,10 @@ PASSING: Final[frozenset[str]] = frozenset({"cut-off", "unreachable", "timeout",
 
 FATAL: Final[frozenset[str]] = frozenset({"auth", "quota", "not-found"})
 """Kinds that no retry and no other sample can change: they stop the run."""
+
+
+NO_KEY: Final = "put its key into a variable and name that: --key-env NAME, or key_env in the config file"
+"""The remedy for a key that is refused, or that was not given at all."""
 
 
 class EndpointError(EvolgraphError):

@@ -8,7 +8,7 @@ import orjson
 from yarl import URL
 
 from .endpoint import Endpoint
-from .errors import EndpointError
+from .errors import NO_KEY, EndpointError
 from .replies import one_line
 from .transport import UnreadableError, headers, open_session, read_capped, read_key
 
@@ -35,8 +35,8 @@ async def served(endpoint: Endpoint) -> dict[str, Any]:
     not serve the model.
     """
     status, raw = await _models(endpoint)
-    if status in (401, 402, 403):
-        raise _error(endpoint, f"refused the key (HTTP {status})", "check the variable named in key_env", "auth")
+    if status in (401, 403):
+        raise _error(endpoint, f"refused the key (HTTP {status})", NO_KEY, "auth")
     models = _by_name(raw) if status == 200 else None
     if models is None:
         raise _error(

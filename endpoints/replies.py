@@ -116,8 +116,10 @@ def http_failure(status: int, raw: bytes) -> Reply:
 def _status_kind(status: int) -> str:
     if status in (408, 425, 429):
         return "rate-limited"
-    if status in (401, 402, 403):
+    if status in (401, 403):
         return "auth"
+    if status == 402:
+        return "quota"
     if status in (404, 405, 410) or status < 400:
         return "not-found"
     return "server" if status >= 500 else "bad-request"

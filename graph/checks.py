@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 from ..agents.agent import Agent, Prompter
 from ..endpoints.endpoint import Endpoint
+from ..endpoints.errors import Kind
 from ..prompts.library import Library
 from ..samples.sample import QA, Image, Sample
 from .features import FEATURE_SET, features
@@ -38,6 +39,13 @@ def check_ablations(ablate: Sequence[str], names: Sequence[str]) -> None:
             raise RunError(f"no part is called {part!r}", where="ablate", remedy=_nearest(part, known))
     if set(names) <= set(ablate):
         raise RunError("no direction is left", where="ablate", remedy=f"keep one of {', '.join(names)}")
+
+
+def check_kind(kind: str | None) -> None:
+    """Raises RunError when no sample can fail in this way; None and an empty string are no kind."""
+    known = [*get_args(Kind), "no-questions"]
+    if kind and (kind == "ok" or kind not in known):
+        raise RunError(f"no failure is called {kind!r}", where="retry-failed", remedy=_nearest(kind, known[1:]))
 
 
 def check_roles(endpoints: Sequence[Endpoint]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import orjson
 
@@ -28,6 +28,9 @@ from ..store.lineage import (
 from ..store.runs import quarantined
 from ..store.traces import loss_reasons, rejection_reasons
 from .identity import RunError
+
+_DATABASE: Final = b"SQLite format 3\0"
+_LONGEST_RECORD: Final = 64 * 2**20
 
 
 @contextmanager
@@ -55,12 +58,45 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def check_writable(path: Path) -> None:
-    """Raises RunError when no file can be written at `path`, so that nobody learns it after hours of calls."""
+    """Raises RunError when no file can be written at `path`, so that nobody learns it after hours of calls.
+
+    A store and a file that is read-only are never replaced: a file takes another's place whatever the other's mode is.
+    """
     target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise RunError("not a regular file", where=str(path), remedy="name a file")
+    if target.exists():
+        if not target.is_file():
+            raise RunError("not a regular file", where=str(path), remedy="name a file")
+        if not target.stat().st_mode & 0o222:
+            raise RunError("is read-only and stays as it is", where=str(path), remedy="name another file")
+        if _begins(target, len(_DATABASE)) == _DATABASE:
+            raise RunError("is a store and stays as it is", where=str(path), remedy="name another file")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise RunError("no file can be written there", where=str(path), remedy="name a file in a folder that exists")
+
+
+def check_results(path: Path, store: Path) -> None:
+    """Raises RunError as `check_writable` does, and when `path` is the run's `store` or holds what no run wrote."""
+    check_writable(path)
+    target = path.resolve()
+    if target == store.resolve():
+        raise RunError("is the store of the run", where=str(path), remedy="name another file with --out")
+    if target.exists() and target.stat().st_size and not _is_result(_begins(target, _LONGEST_RECORD)):
+        told = "is there already, and no run wrote it"
+        raise RunError(told, where=str(path), remedy="name another file with --out, or remove this one")
+
+
+def _begins(path: Path, size: int) -> bytes:
+    """The first line of a file, or `size` bytes of it."""
+    with path.open("rb") as stream:
+        return stream.readline(size)
+
+
+def _is_result(line: bytes) -> bool:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(row, dict) and {"id", "status", "history"} <= row.keys()
 
 
 def write_lines(path: Path, rows: Iterable[Any]) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from ..errors import EvolgraphError
 from .drawing.charts import chart
 from .drawing.picture import Drawing, Fact, PixelBox
 from .drawing.scenes import scene
@@ -21,6 +22,8 @@ from .sample import QA, BBox, Box, Image, Sample
 _KINDS: Final = (scene, chart, table)
 _WEIGHTS: Final = (6, 2, 2)
 _JPEG_QUALITY: Final = 92
+_FIRST: Final = b'[\n{"id":"drawn-'
+"""What a file of drawn samples begins with."""
 
 
 def draw(count: int, seed: int, folder: Path, reuse: int = 1) -> Iterator[Sample]:
@@ -28,8 +31,9 @@ def draw(count: int, seed: int, folder: Path, reuse: int = 1) -> Iterator[Sample
 
     The folder gets `images/` and, once the last sample was taken, `seeds.json` in MMEvol's layout. Sample i depends on
     i, `seed` and `reuse` alone, not on `count`. Every image serves `reuse` samples, which ask different questions where
-    it has enough of them.
+    it has enough of them. Raises EvolgraphError when there is a `seeds.json` that was not drawn.
     """
+    _check_drawn(folder / "seeds.json")
     (folder / "images").mkdir(parents=True, exist_ok=True)
     partial = folder / "seeds.json.partial"
     try:
@@ -45,6 +49,17 @@ def draw(count: int, seed: int, folder: Path, reuse: int = 1) -> Iterator[Sample
         partial.replace(folder / "seeds.json")
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _check_drawn(seeds: Path) -> None:
+    """Raises EvolgraphError when `seeds` is there and was not drawn."""
+    if not seeds.exists():
+        return
+    with seeds.open("rb") as stream:
+        begins = stream.read(len(_FIRST))
+    if begins not in (_FIRST, b"[\n]\n"):
+        told = "is there already, and was not drawn"
+        raise EvolgraphError(told, where=str(seeds), remedy="choose another folder", kind="output")
 
 
 def _samples(count: int, seed: int, folder: Path, reuse: int) -> Iterator[Sample]:

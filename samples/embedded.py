@@ -52,7 +52,7 @@ def uri_bytes(uri: str, limit: int) -> bytes:
 
 def kept_images(store: Path) -> Path:
     """The folder beside the store `store` for images that lie inside its seed file."""
-    return store.with_name(f"{store.name}.images")
+    return store.parent / f"{store.name}.images"
 
 
 def embedded_path(digest: str, form: str) -> str:

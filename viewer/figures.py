@@ -49,8 +49,8 @@ def figures(db: sqlite3.Connection, run: RunLine, prices: Prices, chosen: Chosen
 
 
 def newest(db: sqlite3.Connection) -> RunLine | None:
-    """The run of a store that was made last; None in an empty one."""
-    return next(iter(runs(db)), None)
+    """The run of a store that was made last and is no fork; None in an empty one."""
+    return next((run for run in runs(db) if run.parent is None), None)
 
 
 def counted(db: sqlite3.Connection, run: str, chosen: Chosen | None = None) -> Tally:

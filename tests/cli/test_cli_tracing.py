@@ -101,6 +101,13 @@ async def test_one_run_of_several_is_chosen_by_its_id(run: Run, tmp_path: Path) 
     assert run("trace", "show", "run.db", "first", "--run", "fork", "--json").json["settled"]["rounds"] == 7
     assert "no sample is called 'second'" in run("trace", "show", "run.db", "second", "--run", "fork").line
     assert run("trace", "stats", "run.db", "--run", "fork", "--json").json["run"] == "fork"
+    with closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
+        db.execute("UPDATE runs SET created_ns = created_ns + 1 WHERE id = 'fork'")
+    told = run("report", "run.db", "--images", ".", "--json").json
+    assert (told["run"], told["samples"]) == ("run1", 3), "a fork is told of only where it is named"
+    assert run("compare", "run.db", "run.db", "--json").json["samples"] == 2
+    assert run("judge", "sample", "run.db", "--images", ".", "-o", "sheet.html").code == 0
+    assert '"run1"' in (tmp_path / "sheet.html").read_text()
     assert run("view", "run.db", "--run", "fork", "--export", "pages").err == "1 sample\n"
     for words in (["trace", "list", "run.db"], ["trace", "stats", "run.db"], ["view", "run.db", "--export", "other"]):
         assert run(*words, "--run", "frok").line == "run.db: no run is called 'frok' (see evolgraph trace runs run.db)"

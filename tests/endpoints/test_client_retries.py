@@ -256,6 +256,14 @@ async def test_a_refused_key_stops_the_run_and_is_named_nowhere(
     assert server.url in str(caught.value) and "key_env" in str(caught.value)
 
 
+async def test_an_account_without_credit_is_told_so_and_not_that_its_key_is_wrong(server: Scripted) -> None:
+    server.otherwise = sends('{"error": {"message": "Insufficient credits"}}', 402)
+    async with make_client(server) as client:
+        with pytest.raises(EndpointError, match=r"no quota left \(HTTP 402: Insufficient credits\) \(add credit\)"):
+            await client.ask(make_ask())
+    assert len(server.bodies) == 1
+
+
 async def test_a_quoted_key_does_not_reach_the_records(
     server: Scripted, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,7 +305,7 @@ async def test_a_probe_finds_what_would_stop_a_run(server: Scripted) -> None:
     with pytest.raises(EndpointError, match="not an OpenAI-compatible server"):
         await probe(server.endpoint())
     server.models = sends("no", 401)
-    with pytest.raises(EndpointError, match="refused the key"):
+    with pytest.raises(EndpointError, match=r"refused the key .*--key-env NAME"):
         await probe(server.endpoint())
 
 

@@ -110,6 +110,7 @@ def test_one_who_thinks_as_the_judge_agrees_wholly(full: Evolved, evolgraph: Run
     assert said.json["reasons"]["improved"]["recall"]["value"] == 1
     shown = evolgraph("judge", "calibrate", full.store, "--labels", path)
     assert "screen and judge" in shown.out
+    assert re.search(r"pairs .* agreement .* kappa .* precision .* recall", shown.out), "every column is named"
 
 
 def test_kappa_and_the_reasons_are_as_by_hand(full: Evolved, tmp_path: Path) -> None:
