@@ -9,6 +9,7 @@ import orjson
 
 from ..errors import EvolgraphError
 from .stores import StorePath
+from .working import told_how_far
 
 if TYPE_CHECKING:
     from ..graph.tuning.evaluation import Evaluation
@@ -86,7 +87,8 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
     from ..graph.tuning.tuning import policy_file, tune
 
     check_writable(output)
-    tuned = tune(recorded(store), family, trials, seed)
+    with told_how_far() as tell:
+        tuned = tune(recorded(store, tell), family, trials, seed, tell)
     with replacing(output) as stream:
         stream.write(policy_file(tuned, store.name).encode())
     if as_json:
@@ -94,8 +96,13 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
         del told["spec"]
         click.echo(orjson.dumps(told | {"output": str(output)}).decode())
         return
-    click.echo(f"{output}: mean summed reward {tuned.value} (the best of {trials} trials)")
+    click.echo(f"{output}: mean summed reward {tuned.value} (the best of {tuned.trials} different settings)")
     click.echo(f"the log earned {tuned.logged:.4f}")
+    if tuned.refused:
+        click.echo(f"{tuned.refused} of the settings were passed over: the log can say nothing of their policies")
+    if tuned.searched < tuned.samples:
+        others = tuned.samples - tuned.searched
+        click.echo(f"searched with {tuned.searched:,} samples of random images, valued on the other {others:,}")
     if tuned.value.low <= tuned.logged:
         click.echo("it may be no better than the policy that routed: log more samples")
 
@@ -128,8 +135,9 @@ def _evaluated(store: Path, specs: tuple[str, ...]) -> "tuple[Recorded, Evaluati
     from ..graph.tuning.recorded import recorded
 
     policies = {spec: load_policy(spec) for spec in specs or ("uniform",)}
-    record = recorded(store)
-    return record, evaluate(record, policies)
+    with told_how_far() as tell:
+        record = recorded(store, tell)
+        return record, evaluate(record, policies, tell=tell)
 
 
 def _need_tuning() -> None:

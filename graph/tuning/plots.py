@@ -96,7 +96,7 @@ def _by_round(log: Log) -> dict[str, Any]:
 
 
 def _by_kind(record: Recorded) -> dict[str, Any]:
-    kinds = np.array([str(contexts[0].features["kind"]) for contexts in record.contexts])
+    kinds = np.array([str(record.contexts(at)[0].features["kind"]) for at in range(record.log.samples)])
     found, counts = np.unique(kinds, return_counts=True)
     commonest = found[np.argsort(-counts)][:_SLICES]
     return {str(kind): record.log.taken & (kinds == kind)[:, None] for kind in commonest}
