@@ -23,6 +23,8 @@ from evolgraph.store.store import Store
 
 _RUN: Final = "logged"
 _BATCH: Final = 2000
+_SUBJECTS: Final = 8
+"""Each kind of image is of so many, to give the log the most features that are used (60)."""
 _POLICY: Final = "fixed:perception=2,reasoning=1,interaction=1"
 
 
@@ -119,6 +121,7 @@ def _rows(
         if state < 0:
             break
         seen = environment.situations[state].features() | next(looks)
+        seen["kind"] = f"{seen['kind']} {number // reuse % _SUBJECTS}"
         place = key | {"round": round_}
         found["decisions"].append(place | _decision(DIRECTIONS[action], seen))
         found["verdicts"].append(place | _verdict(DIRECTIONS[action], score, round(gain)))

@@ -13,10 +13,11 @@ from ...store.routing import LoggedRound
 from ..features import FEATURE_SET
 from ..policies.encoding import encode
 from ..policies.policy import Context
-from .log import SIGNALS, Log, LogError
+from .log import SIGNALS, Log, LogError, Tell, untold
 
 _MOST_FEATURES: Final = 60
 _LEAST_ROWS: Final = 5
+_OFTEN: Final = 500
 
 
 class Contexts:
@@ -126,7 +127,7 @@ class Collected:
             self._eligible.append(array("b", bytes(len(self._sample))))
         return self._directions[direction]
 
-    def log(self) -> Log:
+    def log(self, tell: Tell = untold) -> Log:
         """All that was added, as arrays."""
         places = (np.array(self._sample), np.array(self._number))
         shape = (self.samples, int(places[1].max()) + 1)
@@ -145,17 +146,19 @@ class Collected:
             logged=np.stack([placed(column, 0, float) for column in self._logged], axis=-1),
             eligible=np.stack([placed(column, 0, bool) for column in self._eligible], axis=-1),
             signals={name: placed(column, 0, float) for name, column in self._signals.items()},
-            features=self._matrix(shape, names),
+            features=self._matrix(shape, names, tell),
             feature_names=names,
         )
 
-    def _matrix(self, shape: tuple[int, int], names: Sequence[str]) -> Any:
+    def _matrix(self, shape: tuple[int, int], names: Sequence[str], tell: Tell) -> Any:
         """The features `names` (n, T, d); a round's lie together, as regressions go through them round by round."""
         found = np.zeros((shape[1], shape[0], len(names)))
         for at in range(shape[0]):
             for number, seen in enumerate(self.contexts.features(at)):
                 encoded = encode(seen)
                 found[number, at] = [encoded.get(name, 0.0) for name in names]
+            if at % _OFTEN == 0:
+                tell("taking features", at, shape[0])
         return found.swapaxes(0, 1)
 
 

@@ -1,18 +1,20 @@
 """Verdicts on policies from a recorded run: what each would have earned, how sure that is, and when nobody can say."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
+from ..policies.fixed import Fixed
 from ..policies.model import AskingPolicy
 from ..policies.policy import Policy
 from ..policies.registry import tuned_on
+from ..policies.softmax import Softmax
 from .estimators import CLIP, ESTIMATORS, Estimation, Terms, interval, on_policy, resampled, units
-from .log import Ints, Log, alone, check
-from .recorded import Recorded, Tell, untold
+from .log import Ints, Log, Tell, alone, check, untold
+from .recorded import Recorded
 from .regression import Regression, folds
 from .support import effective_images, refusal
 
@@ -91,12 +93,16 @@ def evaluate(record: Recorded, policies: Mapping[str, Policy], seed: int = 0, te
     )
 
 
-def _warnings(record: Recorded, names: Iterable[str]) -> list[str]:
+def _warnings(record: Recorded, policies: Mapping[str, Policy]) -> list[str]:
     found = [
         f"{name} was tuned on this run, which flatters it: go by the value that its file tells, or by another run"
-        for name in names
+        for name in policies
         if tuned_on(name) == record.run
     ]
+    for name, policy in policies.items():
+        weights = policy.weights if isinstance(policy, Fixed | Softmax) else ()
+        if strange := [one for one in weights if one not in record.log.directions]:
+            found.append(f"{name} has weights for {', '.join(strange)}, which the log does not know")
     if record.adaptive:
         names = ", ".join(record.adaptive)
         found.append(f"the log is adaptive ({names} learnt while routing): its intervals may be too narrow")

@@ -1,6 +1,6 @@
 """Recorded routing as arrays: samples by rounds, what was chosen out of what, and what it brought."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, TypeVar
@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+Tell = Callable[[str, int, int], None]
+"""Told what is done, how much of it already and how much there is."""
 SIGNALS: Final = ("reward", "accepted", "offered", "gain", "tokens")
 """What a round brought: its reward; questions accepted; questions offered; mean gain of the sample's questions on the
 judge's scale, rejected ones counting 0; tokens, NaN where a server did not tell."""
@@ -25,6 +27,10 @@ class LogError(EvolgraphError):
     """A recorded run that nothing can be learnt from about other policies."""
 
     kind = "log"
+
+
+def untold(work: str, done: int, total: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,9 @@ from ...store.runs import newest_run
 from ..policies.policy import Context, Policy, checked
 from ..policies.registry import factories
 from .collecting import Collected
-from .log import Floats, Ints, Log, LogError
+from .log import Floats, Ints, Log, LogError, Tell, untold
 
-Tell = Callable[[str, int, int], None]
-"""Told what is done, how much of it already and how much there is."""
 _OFTEN: Final = 500
-
-
-def untold(work: str, done: int, total: int) -> None:
-    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ def recorded(store: Path, tell: Tell = untold) -> Recorded:
         raise LogError("holds no round of a settled sample", where=str(store), remedy="let a run settle some first")
     if not collected.samples:
         raise LogError("has no sample whose rewards are all known", where=str(store))
-    return Recorded(run.id, collected.log(), collected.contexts.of, collected.left_out, dict(collected.policies))
+    return Recorded(run.id, collected.log(tell), collected.contexts.of, collected.left_out, dict(collected.policies))
 
 
 def some_images(clusters: Ints, samples: int, seed: int) -> NDArray[np.bool_]:

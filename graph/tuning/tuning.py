@@ -14,8 +14,8 @@ from ..policies.registry import TUNED_ON
 from .estimators import Estimation, Terms, interval, on_policy, resampled, units
 from .evaluation import RESAMPLES, Estimate
 from .families import FAMILIES, Spec
-from .log import Floats, Ints, LogError, check
-from .recorded import Recorded, Tell, some_images, untold
+from .log import Floats, Ints, LogError, Tell, check, untold
+from .recorded import Recorded, some_images
 from .regression import FOLDS, Regression, folds
 from .support import check_searchable, effective_images, refusal
 
