@@ -49,7 +49,10 @@ def evaluate(store: Path, specs: tuple[str, ...], as_json: bool) -> None:
     """Estimate what policies would have earned on the newest run in STORE, with 95% intervals over its images."""
     _, evaluation = _evaluated(store, specs)
     if as_json:
-        click.echo(orjson.dumps(asdict(evaluation), option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        told = asdict(evaluation)
+        for one in told["policies"]:
+            del one["targets"]
+        click.echo(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY).decode())
         return
     click.echo(f"{evaluation.samples} samples of {evaluation.images} images, routed by {', '.join(evaluation.logging)}")
     for warning in evaluation.warnings:
@@ -115,14 +118,12 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
 def plot(store: Path, specs: tuple[str, ...], output: Path, as_json: bool) -> None:
     """Draw what is known of policies on the newest run in STORE, as one page that opens offline."""
     _need_tuning()
-    from ..graph.policies.registry import load_policy
     from ..graph.results import check_writable, replacing
     from ..graph.tuning.plots import page
 
     check_writable(output)
     record, evaluation = _evaluated(store, specs)
-    judged = [one.policy for one in evaluation.policies if one.verdict != "refused"]
-    drawn = page(record, evaluation, {name: record.targets(load_policy(name)) for name in judged})
+    drawn = page(record, evaluation)
     with replacing(output) as stream:
         stream.write(drawn.encode())
     click.echo(orjson.dumps({"output": str(output)}).decode() if as_json else str(output))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..policies.policy import Policy
 from ..policies.registry import tuned_on
 from ..policies.softmax import Softmax
 from .estimators import CLIP, ESTIMATORS, Estimation, Terms, interval, on_policy, resampled, units
-from .log import Ints, Log, Tell, alone, check, untold
+from .log import Floats, Ints, Log, Tell, alone, check, untold
 from .recorded import Recorded
 from .regression import Regression, folds
 from .support import effective_images, refusal
@@ -42,7 +42,8 @@ class Judged:
     `verdict` compares with the policy that routed, by the doubly robust difference: better, worse, undecided; or it is
     refused, for `reason`, and nothing is estimated. `one_step` holds the mean reward of single rounds, over the states
     that the log has. `ess` is the effective number of images, `clipped` the share of samples whose weight is above
-    CLIP, `overlap` the mean probability that both policies give to the same (1: the same policy).
+    CLIP, `overlap` the mean probability that both policies give to the same (1: the same policy). `targets` is what the
+    policy would propose (n, T, K), None where it was not asked.
     """
 
     policy: str
@@ -56,6 +57,7 @@ class Judged:
     difference: Estimate | None = None
     one_step: Mapping[str, Estimate] = field(default_factory=dict)
     metrics: Mapping[str, Estimate | None] = field(default_factory=dict)
+    targets: Floats | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,12 @@ class _Judge:
         self._tell(f"judging {name}", 0, 1)
         estimation = Estimation(log, targets[None], self._regression)
         weights = estimation.weights[0]
-        found = {
+        found: dict[str, Any] = {
             "policy": name,
             "version": policy.version,
             "ess": effective_images(log, weights),
             "clipped": float((weights.max(axis=1) > CLIP).mean()),
+            "targets": targets,
             "overlap": float(np.minimum(targets, log.logged)[log.taken].sum(axis=1).mean()),
         }
         if reason := refusal(log, targets, found["ess"]):

@@ -165,7 +165,7 @@ async def test_linear_thompson_stays_cheap_with_ever_new_kinds() -> None:
 
 
 async def test_softmax_weighs_named_features() -> None:
-    policy = Softmax({"reasoning": {"kind=chart": np.log(2), "complexity": 5}, "perception": {"kind=table": 9}}, floor=0)
+    policy = Softmax({"reasoning": {"kind=chart": np.log(2), "complexity": 5}, "perception": {"form=ocr": 9}}, floor=0)
     unjudged = await policy.propose(context("chart"))
     assert unjudged == pytest.approx({"perception": 0.25, "reasoning": 0.5, "interaction": 0.25})
     assert await policy.propose(context("scene")) == pytest.approx(dict.fromkeys(NAMES, 1 / 3))

@@ -1,6 +1,5 @@
 """The log of a real store: whole samples in the order of the seeds, however many pages they are read in."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ ODDS = {"perception": 0.5, "reasoning": 0.5}
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def rows_of(sample: str, position: int, rounds: int, changes: Mapping[str, Any] | None = None) -> Rows:
+def rows_of(sample: str, position: int, rounds: int, changes: dict[str, Any] | None = None) -> Rows:
     """A settled sample whose round n has the reward n / 10; `changes` are to its decisions."""
     key = {"run": "r", "sample": sample}
     images = [{"path": f"{sample}.png", "sha256": f"{position:064}", "width": 4, "height": 3}]
