@@ -1,11 +1,15 @@
 """Weights on named features: what tuning writes, and what can be read and written by hand."""
 
 import difflib
+import hashlib
 import math
 from collections.abc import Mapping
+from typing import Final
 
 from .encoding import NAMES, PREFIXES, encode
 from .policy import Context, Decision, PolicyError, checked_floor, floored
+
+_LONGEST: Final = 100
 
 
 class Softmax:
@@ -31,8 +35,10 @@ class Softmax:
                 raise PolicyError(f"no feature is called {name!r}", where=self.name, remedy=hint)
         self.floor = checked_floor(floor, self.name)
         self.weights = {direction: dict(row) for direction, row in weights.items()}
-        said = (f"{name}[{_said(row)}]" for name, row in sorted(self.weights.items()))
-        self.version = f"1:floor={floor:g},{','.join(said)}"
+        said = ",".join(f"{name}[{_said(row)}]" for name, row in sorted(self.weights.items()))
+        if len(said) > _LONGEST:  # it stands in every decision's row
+            said = f"weights={hashlib.sha256(said.encode()).hexdigest()[:12]}"
+        self.version = f"1:floor={floor:g},{said}"
 
     async def propose(self, context: Context) -> Mapping[str, float]:
         """The shares of the eligible directions in this context."""

@@ -219,6 +219,9 @@ def test_versions_tell_states_and_weights_apart(tmp_path: Path) -> None:
         return Softmax({"reasoning": weights}).version
 
     assert version({"bias": 1, "round": 2}) == version({"round": 2, "bias": 1}) != version({"bias": 1})
+    many = {f"form={number}": 1.0 for number in range(40)}
+    assert len(version(many)) < 50, "it stands in every decision's row"
+    assert version(many) == version(dict(reversed(many.items()))) != version(many | {"form=7": 1.1})
     known = taught("linear-thompson", rewards(5)).state()
     assert LinearThompson(state=known).version != LinearThompson().version
     assert isinstance(LinearThompson(state=known), LearningPolicy)
