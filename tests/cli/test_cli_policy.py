@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from evolgraph.cli import working
 from evolgraph.graph.policies.registry import BUILTIN, load_policy
 
 from ..conftest import SEEDS
@@ -79,6 +80,12 @@ class TestOnRuns:
         assert page.count("<svg") >= 3
         assert "src=" not in page
         assert "Shares of directions by round" in page
+
+    def test_how_far_it_is_goes_to_standard_error(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(working, "LINE_EVERY_S", 0.0)
+        said = run_in(folder)("policy", "evaluate", "uniform.db", "--json")
+        assert said.err.splitlines()[0].startswith("reading, 10 of 10 | ")
+        assert said.json["samples"] == 10
 
     def test_tuning_asks_for_more_samples(self, folder: Path) -> None:
         said = run_in(folder)("policy", "tune", "uniform.db", "-o", "x.toml")

@@ -1,5 +1,8 @@
 """Tuning and its verdicts: what is told of a policy is what `evaluate` would tell, on small logs and on large ones."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,3 +172,26 @@ def test_many_images_are_drawn_in_groups_that_tell_the_same_interval() -> None:
     error = 1.96 * values[::2].std() / 9000**0.5
     assert (high - low) / 2 == pytest.approx(error, rel=0.1)
     assert (units(np.arange(4000)) == np.arange(4000)).all()
+
+
+_TUNED = """
+import numpy as np
+from evolgraph.graph.tuning.environments import Environment
+from evolgraph.graph.tuning.tuning import policy_file, tune
+environment = Environment("staged")
+uniform = np.full((len(environment.situations), 3), 1 / 3)
+record = environment.record(uniform, 200, np.random.default_rng(0))
+for family in ("softmax", "fixed", "linear-thompson"):
+    print(policy_file(tune(record, family, 3, seed=5), "run.db"))
+"""
+
+
+def test_a_seed_gives_the_same_file_in_every_process() -> None:
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", _TUNED], capture_output=True, check=True, timeout=120,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert found[0] == found[1] != b""
