@@ -14,6 +14,7 @@ from . import estimators as estimating
 from . import fuzz as fuzzing
 from . import judging as judging_scenario
 from . import lanes as lane_scenario
+from . import logs as log_scenario
 from . import memory as memory_scenario
 from . import mix as mixing
 from . import online as learning
@@ -46,6 +47,7 @@ _ESTIMATORS = estimating.Plan()
 _ROUTING = routes.Plan()
 _TUNING = tuning_scenario.Plan()
 _ONLINE = learning.Plan()
+_LOGS = log_scenario.Plan()
 _CACHES = cache_scenario.Scenario(endpoint="", model="")
 _ENGINES = engine_scenario.Plan()
 _PARTS = part_scenario.Plan()
@@ -314,6 +316,19 @@ def _routing(as_json: bool, **options: int) -> None:
     """A policy tuned on a uniform run of drawn samples, then run on fresh ones, with the embedded model."""
     found = routes.routing(routes.Plan(**options))
     click.echo(orjson.dumps(found).decode() if as_json else routes.shown(found))
+
+
+@benchmarks.command("logs")
+@click.option("--samples", default=_LOGS.samples, show_default=True, type=click.IntRange(1))
+@click.option("--reuse", default=_LOGS.reuse, show_default=True, type=click.IntRange(1), help="Samples of an image.")
+@click.option("--trials", default=_LOGS.trials, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=_LOGS.seed, show_default=True)
+@click.option("--store", type=click.Path(path_type=Path), help="Where the log is, or is made and kept.")
+@_AS_JSON
+def _logs(as_json: bool, store: Path | None, **options: int) -> None:
+    """Seconds and memory of `policy evaluate`, `tune` and `plot` on a large log."""
+    found = log_scenario.logs(log_scenario.Plan(**options), store)
+    click.echo(orjson.dumps(found).decode() if as_json else log_scenario.shown(found))
 
 
 @benchmarks.command("tuning")

@@ -9,6 +9,7 @@ import orjson
 
 from ..errors import EvolgraphError
 from .stores import StorePath
+from .working import told_how_far
 
 if TYPE_CHECKING:
     from ..graph.tuning.evaluation import Evaluation
@@ -48,7 +49,10 @@ def evaluate(store: Path, specs: tuple[str, ...], as_json: bool) -> None:
     """Estimate what policies would have earned on the newest run in STORE, with 95% intervals over its images."""
     _, evaluation = _evaluated(store, specs)
     if as_json:
-        click.echo(orjson.dumps(asdict(evaluation), option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        told = asdict(evaluation)
+        for one in told["policies"]:
+            del one["targets"]
+        click.echo(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY).decode())
         return
     click.echo(f"{evaluation.samples} samples of {evaluation.images} images, routed by {', '.join(evaluation.logging)}")
     for warning in evaluation.warnings:
@@ -86,7 +90,8 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
     from ..graph.tuning.tuning import policy_file, tune
 
     check_writable(output)
-    tuned = tune(recorded(store), family, trials, seed)
+    with told_how_far() as tell:
+        tuned = tune(recorded(store, tell), family, trials, seed, tell)
     with replacing(output) as stream:
         stream.write(policy_file(tuned, store.name).encode())
     if as_json:
@@ -94,8 +99,13 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
         del told["spec"]
         click.echo(orjson.dumps(told | {"output": str(output)}).decode())
         return
-    click.echo(f"{output}: mean summed reward {tuned.value} (the best of {trials} trials)")
+    click.echo(f"{output}: mean summed reward {tuned.value} (the best of {tuned.trials} different settings)")
     click.echo(f"the log earned {tuned.logged:.4f}")
+    if tuned.refused:
+        click.echo(f"{tuned.refused} of the settings were passed over: the log can say nothing of their policies")
+    if tuned.searched < tuned.samples:
+        others = tuned.samples - tuned.searched
+        click.echo(f"searched with {tuned.searched:,} samples of random images, valued on the other {others:,}")
     if tuned.value.low <= tuned.logged:
         click.echo("it may be no better than the policy that routed: log more samples")
 
@@ -108,14 +118,12 @@ def tune(*, store: Path, family: str, trials: int, seed: int, output: Path, as_j
 def plot(store: Path, specs: tuple[str, ...], output: Path, as_json: bool) -> None:
     """Draw what is known of policies on the newest run in STORE, as one page that opens offline."""
     _need_tuning()
-    from ..graph.policies.registry import load_policy
     from ..graph.results import check_writable, replacing
     from ..graph.tuning.plots import page
 
     check_writable(output)
     record, evaluation = _evaluated(store, specs)
-    judged = [one.policy for one in evaluation.policies if one.verdict != "refused"]
-    drawn = page(record, evaluation, {name: record.targets(load_policy(name)) for name in judged})
+    drawn = page(record, evaluation)
     with replacing(output) as stream:
         stream.write(drawn.encode())
     click.echo(orjson.dumps({"output": str(output)}).decode() if as_json else str(output))
@@ -128,8 +136,9 @@ def _evaluated(store: Path, specs: tuple[str, ...]) -> "tuple[Recorded, Evaluati
     from ..graph.tuning.recorded import recorded
 
     policies = {spec: load_policy(spec) for spec in specs or ("uniform",)}
-    record = recorded(store)
-    return record, evaluate(record, policies)
+    with told_how_far() as tell:
+        record = recorded(store, tell)
+        return record, evaluate(record, policies, tell=tell)
 
 
 def _need_tuning() -> None:

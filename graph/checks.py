@@ -13,6 +13,7 @@ from .features import FEATURE_SET, features
 from .identity import RunError
 from .policies.fixed import Fixed
 from .policies.policy import Context, Policy, PolicyError, checked
+from .policies.softmax import Softmax
 from .settings import SWITCHES
 from .state import initial
 
@@ -61,7 +62,7 @@ def check_roles(endpoints: Sequence[Endpoint]) -> None:
 
 async def check_policy(policy: Policy, eligible: Sequence[str], names: Sequence[str]) -> None:
     """Asks the policy once. Raises PolicyError when it cannot choose, or has weights for what does not exist."""
-    for name in policy.weights if isinstance(policy, Fixed) else ():
+    for name in policy.weights if isinstance(policy, Fixed | Softmax) else ():
         if name not in names:
             raise PolicyError(f"no direction is called {name!r}", where=policy.name, remedy=_nearest(name, names))
     context = Context("example", 1, tuple(eligible), features(initial(_EXAMPLE, 0), 1), FEATURE_SET)

@@ -1,9 +1,10 @@
 """Evens out what came of each direction, for every kind of image."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from .policy import Context, Decision, checked_floor, floored
+from .policy import Context, Decision, PolicyError, checked_floor, floored
 
 
 class Coverage:
@@ -15,6 +16,8 @@ class Coverage:
     name = "coverage"
 
     def __init__(self, pull: float = 2.0, floor: float = 0.1) -> None:
+        if not 0 <= pull < math.inf:
+            raise PolicyError(f"pull is {pull}, not a finite number of 0 or more", where=self.name)
         self.pull = pull
         self.floor = checked_floor(floor, self.name)
         self.version = f"1:pull={pull:g},floor={floor:g}"

@@ -2,7 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+NAMES: Final = (
+    "bias", "first", "round", "complexity", "unjudged", "objects", "skills", "steps", "boxes", "questions", "images",
+    "caption", "megapixels",
+)  # fmt: skip
+"""The numbers that every round has."""
+PREFIXES: Final = ("kind=", "form=", "last=", "accepted:")
+"""How the names of the others begin."""
 
 
 def encode(features: Mapping[str, Any]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Thompson sampling with a linear model of the reward for each direction (Agrawal and Goyal 2013, arXiv 1209.3352)."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
@@ -28,8 +29,8 @@ class LinearThompson:
     def __init__(
         self, noise: float = 0.15, prior: float = 0.2, floor: float = 0.05, state: Mapping[str, Any] | None = None
     ) -> None:
-        if not (noise > 0 and prior > 0):
-            raise PolicyError("noise and prior must be above 0", where=self.name)
+        if not (0 < noise < math.inf and 0 < prior < math.inf):
+            raise PolicyError("noise and prior must be above 0 and finite", where=self.name)
         self.noise, self.prior, self.floor = noise, prior, checked_floor(floor, self.name)
         self.version = f"1:noise={noise:g},prior={prior:g},floor={floor:g}"
         self._names: dict[str, int] = {}

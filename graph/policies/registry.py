@@ -34,6 +34,10 @@ BUILTIN: Final[Mapping[str, Callable[..., Policy]]] = {
 }
 
 
+TUNED_ON: Final = "tuned_on"
+"""In a policy file the run whose log the policy was made from: that log tells too much good of it."""
+
+
 def factories() -> dict[str, Callable[..., Policy]]:
     """Every known policy's factory by name. Raises PolicyError for a broken plugin."""
     found: dict[str, Callable[..., Policy]] = dict(BUILTIN)
@@ -54,6 +58,7 @@ def load_policy(spec: str) -> Policy:
     """
     if spec.endswith(".toml"):
         name, settings = _from_file(Path(spec))
+        settings.pop(TUNED_ON, None)
     else:
         name, _, numbers = spec.partition(":")
         settings = _numbers(numbers) if numbers else {}
@@ -62,6 +67,11 @@ def load_policy(spec: str) -> Policy:
     if not spec.endswith(".toml") and settings and "weights" in signature(_factory(name)).parameters:
         settings = {"weights": settings}
     return made(name, settings)
+
+
+def tuned_on(spec: str) -> str | None:
+    """The run from whose log the policy file `spec` was made, if it is one and says so. Raises PolicyError."""
+    return _from_file(Path(spec))[1].get(TUNED_ON) if spec.endswith(".toml") else None
 
 
 def _factory(name: str) -> Callable[..., Policy]:

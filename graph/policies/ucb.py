@@ -18,8 +18,8 @@ class Ucb(Tallies):
 
     def __init__(self, width: float = 0.2, floor: float = 0.05) -> None:
         super().__init__(floor)
-        if not width >= 0:
-            raise PolicyError(f"width is {width}, not 0 or more", where=self.name)
+        if not 0 <= width < math.inf:
+            raise PolicyError(f"width is {width}, not a finite number of 0 or more", where=self.name)
         self.width = width
         self.version = f"1:width={width:g},floor={floor:g}"
 

@@ -8,9 +8,10 @@ counterfactual risk minimisation: Swaminathan and Joachims 2015, arXiv 1502.0236
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from .log import Floats, Log
+from .log import Floats, Log, Scalar
 
 _MOST_STEPS: Final = 60
 _TINY: Final = 1e-12
@@ -27,7 +28,7 @@ class Slope:
         # Directions first and rounds before samples: sums over a few directions are then sums of long rows.
         self._shape = (log.actions.shape[1], log.samples)
         self._features = features.swapaxes(0, 1).reshape(-1, features.shape[-1])
-        self._possible = _by_direction(log.logged) > 0
+        self._possible = _by_direction(log.eligible)
         self._values = _by_direction(values)
         actions = log.actions.T.ravel()
         self._chosen = (actions == np.arange(len(log.directions))[:, None]).astype(float)
@@ -77,6 +78,6 @@ class Slope:
         return float((surprises + expected).sum()) / samples, gradient
 
 
-def _by_direction(values: Floats) -> Floats:
+def _by_direction(values: NDArray[Scalar]) -> NDArray[Scalar]:
     """From (n, T, K) to (K, T * n)."""
     return values.transpose(2, 1, 0).reshape(values.shape[-1], -1)

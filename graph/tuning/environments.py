@@ -147,7 +147,7 @@ class Environment:
         """`samples` fresh samples routed by `policy`, as a recorded run."""
         states, log = self.simulate(policy, samples, rng)
         contexts = [[self.contexts[state] for state in row if state >= 0] for row in states]
-        return Recorded(self.name, log, contexts, 0, {"uniform 1": int(log.taken.sum())})
+        return Recorded(self.name, log, contexts.__getitem__, 0, {"uniform 1": int(log.taken.sum())})
 
     async def online(self, policy: Policy, samples: int, rng: np.random.Generator) -> Floats:
         """The summed rewards of `samples` samples, one after the other, that `policy` routes and learns from."""
@@ -227,6 +227,7 @@ class Environment:
             clusters=np.arange(len(states)),
             actions=actions,
             logged=np.where(taken[..., None], policy[states], 0.0),
+            eligible=np.repeat(taken[..., None], len(DIRECTIONS), axis=-1),
             signals={
                 "reward": gains / 9,
                 "accepted": (gains > 0).astype(float),

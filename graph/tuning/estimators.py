@@ -17,10 +17,11 @@ from typing import Final
 import numpy as np
 
 from .log import Floats, Ints, Log
-from .regression import action_values, folds, standardised
+from .regression import Regression, folds
 
 ESTIMATORS: Final = ("dr", "snis", "is", "clipped", "dm")
 CLIP: Final = 10.0
+_MOST_UNITS: Final = 4000
 
 
 @dataclass(frozen=True)
@@ -55,27 +56,26 @@ def weights(log: Log, targets: Floats) -> Floats:
 class Estimation:
     """The estimates for several target policies on one log; `targets` (p, n, T, K) are their probabilities.
 
-    `fold` (n) says which samples' values are fitted together, each from all the others.
+    `regression` is that of the log, where there is one already.
     """
 
-    def __init__(self, log: Log, targets: Floats, fold: Ints | None = None) -> None:
+    def __init__(self, log: Log, targets: Floats, regression: Regression | None = None) -> None:
         self.log = log
         self.targets = targets
         self.weights = weights(log, targets)
-        self._fold = folds(log.clusters) if fold is None else fold
-        self._features = standardised(log)
+        self._regression = regression or Regression(log, folds(log.clusters))
         self._values: dict[str, Floats] = {}
 
     def terms(self, estimator: str, policy: int, signal: str = "reward") -> Terms:
         """The estimate `estimator` of target number `policy`, of what it would bring of `signal`."""
-        brought, ones = self.log.signals[signal], np.ones((self.log.samples, 1))
+        brought, ones = self.log.signals[signal], _begun(self.log)
         w = self.weights[policy]
         if estimator == "is":
             return Terms((w * brought).sum(axis=1, keepdims=True), ones)
         if estimator == "clipped":
             return Terms((np.minimum(w, CLIP) * brought).sum(axis=1, keepdims=True), ones)
         if estimator == "snis":
-            return Terms(w * brought, w)
+            return Terms(w * brought, w * ones)
         q = self._action_values(signal)[policy]
         v = (self.targets[policy] * q).sum(axis=-1)
         if estimator == "dm":
@@ -87,14 +87,27 @@ class Estimation:
 
     def _action_values(self, signal: str) -> Floats:
         if signal not in self._values:
-            brought = self.log.signals[signal]
-            self._values[signal] = action_values(self.log, self.targets, brought, self._fold, self._features)
+            self._values[signal] = self._regression.action_values(self.targets, self.log.signals[signal])
         return self._values[signal]
+
+
+def _begun(log: Log) -> Floats:
+    """1 for every sample that had a round: others count for nothing."""
+    return log.taken[:, :1].astype(float)
 
 
 def on_policy(log: Log, signal: str = "reward") -> Terms:
     """What the logging policy itself brought."""
-    return Terms(log.signals[signal].sum(axis=1, keepdims=True), np.ones((log.samples, 1)))
+    return Terms(log.signals[signal].sum(axis=1, keepdims=True), _begun(log))
+
+
+def units(clusters: Ints, seed: int = 0) -> Ints:
+    """What a bootstrap draws, as a number for each sample: its image, or, of more than 4,000, one of 4,000 groups of
+    random images. Groups are as independent as images, and so many tell an interval as well as 1,000 draws can."""
+    images = int(clusters.max()) + 1
+    if images <= _MOST_UNITS:
+        return clusters
+    return (np.random.default_rng(seed).permutation(images) % _MOST_UNITS)[clusters]
 
 
 def resampled(clusters: Ints, count: int, rng: np.random.Generator) -> Floats:

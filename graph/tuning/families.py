@@ -12,7 +12,7 @@ from ..policies.linear_thompson import LinearThompson
 from .ascent import Slope
 from .log import Floats, Ints, Log
 from .recorded import Recorded
-from .regression import best_values, standardised
+from .regression import best_values, scaling, standardised
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -23,6 +23,8 @@ Mask = NDArray[np.bool_]
 FLOOR: Final = 0.02
 """What every direction keeps, so that the logs of tuned policies can judge others. It is not searched: a higher one
 never earns more, it only makes estimates less noisy, and a lower bound would take that for a better policy."""
+_BLOCK: Final = 1000
+_NEVER_BEST: Final = -1e3
 
 
 class FixedShares:
@@ -46,10 +48,9 @@ class FixedShares:
         total = sum(settings.values())
         return {"policy": self.name, "weights": {name: round(share / total, 3) for name, share in settings.items()}}
 
-    def targets(self, spec: Spec, rows: Ints) -> Floats:
-        """What the policy proposes for the samples in `rows`: (m, T, K)."""
-        possible = self._log.logged[rows] > 0
-        shares = possible * [spec["weights"][name] for name in self._log.directions]
+    def targets(self, spec: Spec, record: Recorded) -> Floats:
+        """What the policy proposes for the samples of `record`: (n, T, K)."""
+        shares = record.log.eligible * [spec["weights"][name] for name in record.log.directions]
         return shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300)
 
 
@@ -63,26 +64,24 @@ class WeightedFeatures:
 
     def __init__(self, record: Recorded, fold: Ints) -> None:
         self._log, self._fold = record.log, fold
-        flat = record.log.features[record.log.taken]
-        self._means, self._scales = flat.mean(axis=0), flat.std(axis=0)
+        self._scaling = scaling(record.log)
         ones = np.ones((*record.log.actions.shape, 1))
         self._features = np.concatenate([standardised(record.log), ones], axis=-1) * record.log.taken[..., None]
         self._slopes: dict[int | None, Slope] = {}
 
     def settings(self, trial: "Trial") -> dict[str, float]:
-        """The trial's penalty."""
-        return {"penalty": trial.suggest_float("penalty", 1e-5, 1.0, log=True)}
+        """The trial's penalty, from 1e-5 to 1."""
+        return {"penalty": _quarter_decade(trial.suggest_int("penalty", -20, 0))}
 
     def start(self) -> dict[str, float]:
         """As good as equal shares."""
-        return {"penalty": 1.0}
+        return {"penalty": 0}
 
     def spec(self, settings: Mapping[str, float], held: int | None) -> Spec:
         """The policy whose weights come from the samples of all folds but the one `held` back."""
         weights = self._slope(held).climbed(settings["penalty"])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            raw = np.where(self._scales > 0, weights[:, :-1] / self._scales, 0.0)
-        bias = weights[:, -1] - raw @ self._means
+        raw = weights[:, :-1] * self._scaling.factors
+        bias = weights[:, -1] - raw @ self._scaling.means
         names = ("bias", *self._log.feature_names)
         table = {
             direction: {
@@ -101,14 +100,14 @@ class WeightedFeatures:
             self._slopes[held] = Slope(log, features, best_values(log, features[..., :-1]), FLOOR)
         return self._slopes[held]
 
-    def targets(self, spec: Spec, rows: Ints) -> Floats:
-        """What the policy proposes for the samples in `rows`: (m, T, K)."""
-        log = self._log
+    def targets(self, spec: Spec, record: Recorded) -> Floats:
+        """What the policy proposes for the samples of `record`: (n, T, K)."""
+        log = record.log
         names = ("bias", *log.feature_names)
         weights = np.array([[spec["weights"][one].get(name, 0.0) for name in names] for one in log.directions])
-        scores = log.features[rows] @ weights[:, 1:].T + weights[:, 0]
-        shares = np.exp(scores - scores.max(axis=-1, keepdims=True)) * (log.logged[rows] > 0)
-        return _floored(shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300), log, rows, spec["floor"])
+        scores = np.where(log.eligible, log.features @ weights[:, 1:].T + weights[:, 0], -np.inf)
+        shares = np.exp(scores - np.where(log.taken, scores.max(axis=-1), 0.0)[..., None])
+        return _floored(shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300), log, spec["floor"])
 
 
 class LearnersState:
@@ -117,20 +116,18 @@ class LearnersState:
     name = "linear-thompson"
 
     def __init__(self, record: Recorded, fold: Ints) -> None:
-        self._record, self._fold = record, fold
         self._parts = {int(number): _taught(record, fold == number) for number in np.unique(fold)}
-        self._encoded = [[encode(context.features) for context in contexts] for contexts in record.contexts]
 
     def settings(self, trial: "Trial") -> dict[str, float]:
         """The trial's noise and prior."""
         return {
-            "noise": trial.suggest_float("noise", 0.02, 1.0, log=True),
-            "prior": trial.suggest_float("prior", 0.01, 1.0, log=True),
+            "noise": _quarter_decade(trial.suggest_int("noise", -7, 0)),
+            "prior": _quarter_decade(trial.suggest_int("prior", -8, 0)),
         }
 
     def start(self) -> dict[str, float]:
         """Hardly convinced of anything."""
-        return {"noise": 1.0, "prior": 0.01}
+        return {"noise": 0, "prior": -8}
 
     def spec(self, settings: Mapping[str, float], held: int | None) -> Spec:
         """The policy with the statistics of the samples of all folds but the one `held` back."""
@@ -138,33 +135,42 @@ class LearnersState:
         for number, part in self._parts.items():
             if number != held:
                 total.merge(part)
-        rounded = {name: float(f"{value:.3g}") for name, value in settings.items()}
-        return {"policy": self.name, **rounded, "floor": FLOOR, "state": total.state()}
+        return {"policy": self.name, **settings, "floor": FLOOR, "state": total.state()}
 
-    def targets(self, spec: Spec, rows: Ints) -> Floats:
-        """What the policy proposes for the samples in `rows`: (m, T, K)."""
-        log = self._record.log
+    def targets(self, spec: Spec, record: Recorded) -> Floats:
+        """What the policy proposes for the samples of `record`: (n, T, K)."""
+        log = record.log
         policy = LinearThompson(**{name: value for name, value in spec.items() if name != "policy"})
-        seen = np.zeros((len(rows), log.actions.shape[1], len(spec["state"]["features"])))
-        for row, at in enumerate(rows):
-            for number, encoded in enumerate(self._encoded[at]):
-                seen[row, number] = policy.vector(encoded)
-        beliefs = [policy.beliefs(name, seen) for name in log.directions]
-        shares = best_probabilities(*(np.stack(part, axis=-1) for part in zip(*beliefs, strict=True)))
-        return _floored(shares, log, rows, spec["floor"])
+        shares = np.zeros(log.logged.shape)
+        for start in range(0, log.samples, _BLOCK):
+            rows = range(start, min(start + _BLOCK, log.samples))
+            seen = np.zeros((len(rows), log.actions.shape[1], len(spec["state"]["features"])))
+            for at in rows:
+                for number, context in enumerate(record.contexts(at)):
+                    seen[at - start, number] = policy.vector(encode(context.features))
+            beliefs = [policy.beliefs(name, seen) for name in log.directions]
+            means, deviations = (np.stack(part, axis=-1) for part in zip(*beliefs, strict=True))
+            means = np.where(log.eligible[start : rows.stop], means, _NEVER_BEST)
+            shares[start : rows.stop] = best_probabilities(means, deviations)
+        return _floored(shares, log, spec["floor"])
 
 
-def _floored(shares: Floats, log: Log, rows: Ints, floor: float) -> Floats:
-    """`shares` with the floors of the directions that were possible, 0 after a sample's end."""
-    possible = log.logged[rows] > 0
-    floors = np.minimum(floor, 1 / np.maximum(possible.sum(axis=-1, keepdims=True), 1)) * possible
-    return np.where(possible, floors + (1 - floors.sum(axis=-1, keepdims=True)) * shares, 0.0)
+def _quarter_decade(number: int) -> float:
+    """10 to the power of `number` / 4: settings that lie closer make no other policies, and are tried but once."""
+    return float(f"{10 ** (number / 4):.3g}")
+
+
+def _floored(shares: Floats, log: Log, floor: float) -> Floats:
+    """`shares` with the floors of the eligible directions, 0 after a sample's end."""
+    eligible = log.eligible
+    floors = np.minimum(floor, 1 / np.maximum(eligible.sum(axis=-1, keepdims=True), 1)) * eligible
+    return np.where(eligible, floors + (1 - floors.sum(axis=-1, keepdims=True)) * shares, 0.0)
 
 
 def _taught(record: Recorded, rows: Mask) -> LinearThompson:
     policy, log = LinearThompson(), record.log
-    for at in np.nonzero(rows)[0]:
-        for number, context in enumerate(record.contexts[at]):
+    for at in np.nonzero(rows)[0].tolist():
+        for number, context in enumerate(record.contexts(at)):
             direction = log.directions[log.actions[at, number]]
             policy.add(encode(context.features), direction, float(log.signals["reward"][at, number]))
     return policy

@@ -1,9 +1,9 @@
 """Recorded routing as arrays: samples by rounds, what was chosen out of what, and what it brought."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,10 @@ from ...errors import EvolgraphError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
+Tell = Callable[[str, int, int], None]
+"""Told what is done, how much of it already and how much there is."""
 SIGNALS: Final = ("reward", "accepted", "offered", "gain", "tokens")
 """What a round brought: its reward; questions accepted; questions offered; mean gain of the sample's questions on the
 judge's scale, rejected ones counting 0; tokens, NaN where a server did not tell."""
@@ -26,19 +29,25 @@ class LogError(EvolgraphError):
     kind = "log"
 
 
+def untold(work: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
 @dataclass(frozen=True)
 class Log:
     """n samples with up to T rounds, K directions and d numeric features.
 
     `actions` (n, T) holds the chosen direction's place in `directions`, -1 after a sample's end; `logged` (n, T, K) the
-    probabilities that it was drawn from; `signals` (n, T) each of SIGNALS, 0 after the end; `features` (n, T, d) what
-    was known before; `clusters` (n) the number of each sample's image, as samples of one image are no independent ones.
+    probabilities that it was drawn from, and `eligible` (n, T, K) what might have been chosen; `signals` (n, T) each of
+    SIGNALS, 0 after the end; `features` (n, T, d) what was known before; `clusters` (n) the number of each sample's
+    image, as samples of one image are no independent ones.
     """
 
     directions: tuple[str, ...]
     clusters: Ints
     actions: Ints
     logged: Floats
+    eligible: NDArray[np.bool_]
     signals: Mapping[str, Floats]
     features: Floats
     feature_names: tuple[str, ...]
@@ -70,25 +79,30 @@ class Log:
             clusters=np.unique(self.clusters[rows], return_inverse=True)[1],
             actions=self.actions[rows],
             logged=self.logged[rows],
+            eligible=self.eligible[rows],
             signals={name: values[rows] for name, values in self.signals.items()},
-            features=self.features[rows],
+            features=self.features.swapaxes(0, 1)[:, rows].swapaxes(0, 1),
         )
 
     def rounds_alone(self) -> "Log":
-        """Every logged round as a sample of its own: for one-step estimates, which are over the logged states."""
-        rows = np.nonzero(self.taken)
+        """Every round as a sample of its own, those that never took place as samples without any.
 
-        def flat(values: NDArray[np.generic]) -> NDArray[np.generic]:
-            return values[rows][:, None]
-
+        For one-step estimates, which are over the logged states.
+        """
         return replace(
             self,
-            clusters=self.clusters[rows[0]],
-            actions=flat(self.actions),
-            logged=flat(self.logged),
-            signals={name: flat(values) for name, values in self.signals.items()},
-            features=flat(self.features),
+            clusters=np.tile(self.clusters, self.actions.shape[1]),
+            actions=alone(self.actions),
+            logged=alone(self.logged),
+            eligible=alone(self.eligible),
+            signals={name: alone(values) for name, values in self.signals.items()},
+            features=alone(self.features),
         )
+
+
+def alone(values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """From what is known of samples' rounds (n, T, ...) to samples of one round each (T * n, 1, ...)."""
+    return values.swapaxes(0, 1).reshape(-1, 1, *values.shape[2:])
 
 
 def check(log: Log) -> None:

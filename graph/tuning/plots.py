@@ -20,12 +20,14 @@ _STYLE: Final = (
     "td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:left}.note{color:#666}"
 )
 _SLICES: Final = 6
+_POINTS: Final = 1000
 
 
-def page(record: Recorded, evaluation: Evaluation, targets: dict[str, Floats]) -> str:
-    """The page as HTML. `targets` holds what each judged policy would propose, by its name (n, T, K)."""
+def page(record: Recorded, evaluation: Evaluation) -> str:
+    """The page as HTML."""
     matplotlib.rcParams["svg.hashsalt"] = "evolgraph"  # the same data gives the same file
     judged = [one for one in evaluation.policies if one.verdict != "refused"]
+    targets = {one.policy: one.targets for one in judged if one.targets is not None}
     log = record.log
     parts = [
         ("Verdicts", _verdicts(evaluation)),
@@ -37,6 +39,7 @@ def page(record: Recorded, evaluation: Evaluation, targets: dict[str, Floats]) -
         ("Reward against cost", _svg(_costs(evaluation, judged))),
     ]
     body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in parts if content)
+    body = f"<h1>Routing policies on run {escape(evaluation.run)}</h1>{body}"
     head = f"<title>Policies, run {escape(evaluation.run)}</title><style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head><meta charset="utf-8">{head}</head><body>{body}</body></html>\n'
 
@@ -50,13 +53,14 @@ def _svg(figure: Figure) -> str:
 
 def _verdicts(evaluation: Evaluation) -> str:
     logged = evaluation.logged
-    rows = [("logged: " + ", ".join(evaluation.logging), "", f"{logged.value:.4f}", "", "")]
+    rows = [("logged: " + ", ".join(evaluation.logging), "", str(logged), "", "", "")]
     for one in evaluation.policies:
-        best = one.estimates.get("dr")
-        shown = f"{best.value:.4f} [{best.low:.4f}, {best.high:.4f}]" if best else ""
-        rows.append((one.policy, one.verdict, shown, f"{one.ess:.0f}", one.reason))
+        shown, over = str(one.estimates.get("dr", "")), str(one.difference or "")
+        rows.append((one.policy, one.verdict, shown, over, f"{one.ess:.0f}", one.reason))
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    heads = "".join(f"<th>{name}</th>" for name in ("policy", "verdict", "doubly robust", "effective images", ""))
+    heads = "".join(
+        f"<th>{name}</th>" for name in ("policy", "verdict", "doubly robust", "over the log", "effective images", "")
+    )
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in evaluation.warnings)
     counts = f"{evaluation.samples} samples of {evaluation.images} images, {evaluation.rounds} rounds"
     return f"<p>{counts}</p>{notes}<table><tr>{heads}</tr>{cells}</table>"
@@ -96,7 +100,7 @@ def _by_round(log: Log) -> dict[str, Any]:
 
 
 def _by_kind(record: Recorded) -> dict[str, Any]:
-    kinds = np.array([str(contexts[0].features["kind"]) for contexts in record.contexts])
+    kinds = np.array([str(record.contexts(at)[0].features["kind"]) for at in range(record.log.samples)])
     found, counts = np.unique(kinds, return_counts=True)
     commonest = found[np.argsort(-counts)][:_SLICES]
     return {str(kind): record.log.taken & (kinds == kind)[:, None] for kind in commonest}
@@ -122,7 +126,8 @@ def _shares(log: Log, slices: dict[str, Any], targets: dict[str, Floats]) -> Fig
 def _cumulative(log: Log) -> Figure:
     figure = Figure(figsize=(9, 3))
     axes = figure.subplots()
-    axes.plot(log.signals["reward"].sum(axis=1).cumsum())
+    reached = np.unique(np.linspace(0, log.samples - 1, _POINTS).astype(int))
+    axes.plot(reached + 1, log.signals["reward"].sum(axis=1).cumsum()[reached])
     axes.set_xlabel("samples")
     axes.set_ylabel("summed reward")
     return figure

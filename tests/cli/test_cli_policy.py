@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from evolgraph.cli import working
 from evolgraph.graph.policies.registry import BUILTIN, load_policy
 
 from ..conftest import SEEDS
@@ -28,7 +29,7 @@ def test_every_policy_is_listed_with_what_it_does(tmp_path: Path) -> None:
     assert all(row["about"] for row in found)
 
 
-@pytest.mark.bench
+@pytest.mark.slow
 class TestOnRuns:
     """With scikit-learn, Optuna and matplotlib, which take seconds to import."""
 
@@ -80,13 +81,19 @@ class TestOnRuns:
         assert "src=" not in page
         assert "Shares of directions by round" in page
 
+    def test_how_far_it_is_goes_to_standard_error(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(working, "LINE_EVERY_S", 0.0)
+        said = run_in(folder)("policy", "evaluate", "uniform.db", "--json")
+        assert said.err.splitlines()[0].startswith("reading, 10 of 10 | ")
+        assert said.json["samples"] == 10
+
     def test_tuning_asks_for_more_samples(self, folder: Path) -> None:
         said = run_in(folder)("policy", "tune", "uniform.db", "-o", "x.toml")
         assert said.code == 2
         assert "has 10 samples, fewer than 100" in said.line
 
 
-@pytest.mark.bench
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["softmax", "fixed", "linear-thompson"])
 def test_a_tuned_file_is_the_policy_that_was_valued(family: str, tmp_path: Path) -> None:
     import numpy as np
@@ -103,7 +110,6 @@ def test_a_tuned_file_is_the_policy_that_was_valued(family: str, tmp_path: Path)
     path.write_text(policy_file(tuned, "run.db"))
     policy = load_policy(str(path))
     known = FAMILIES[family](record, folds(record.log.clusters))
-    rows = np.arange(record.log.samples)
-    assert record.targets(policy) == pytest.approx(known.targets(tuned.spec, rows), abs=1e-6)
+    assert record.targets(policy) == pytest.approx(known.targets(tuned.spec, record), abs=1e-6)
     assert tuned.value.low < tuned.value.value < tuned.value.high
     assert environment.value(environment.policy_table(policy)) >= 0.98 * environment.value(uniform)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evolgraph.graph.policies import encoding
 from evolgraph.graph.policies.best import best_probabilities
 from evolgraph.graph.policies.coverage import Coverage
-from evolgraph.graph.policies.encoding import encode
+from evolgraph.graph.policies.encoding import PREFIXES, encode
 from evolgraph.graph.policies.epsilon_greedy import EpsilonGreedy
 from evolgraph.graph.policies.linear_thompson import MOST_FEATURES, LinearThompson
 from evolgraph.graph.policies.policy import Context, Decision, LearningPolicy, PolicyError
@@ -164,7 +165,7 @@ async def test_linear_thompson_stays_cheap_with_ever_new_kinds() -> None:
 
 
 async def test_softmax_weighs_named_features() -> None:
-    policy = Softmax({"reasoning": {"kind=chart": np.log(2), "complexity": 5}, "perception": {"unknown": 9}}, floor=0)
+    policy = Softmax({"reasoning": {"kind=chart": np.log(2), "complexity": 5}, "perception": {"form=ocr": 9}}, floor=0)
     unjudged = await policy.propose(context("chart"))
     assert unjudged == pytest.approx({"perception": 0.25, "reasoning": 0.5, "interaction": 0.25})
     assert await policy.propose(context("scene")) == pytest.approx(dict.fromkeys(NAMES, 1 / 3))
@@ -177,6 +178,12 @@ def test_the_encoding_names_what_happened_before() -> None:
     assert encode(features())["unjudged"] == 1
 
 
+def test_weights_may_be_for_every_number_that_rounds_have() -> None:
+    seen = encode(features(last_direction="reasoning", last_accepted=0.5, forms=["open"]))
+    assert Softmax({"reasoning": dict.fromkeys(seen, 1.0)}).weights["reasoning"].keys() == seen.keys()
+    assert {name for name in seen if not name.startswith(PREFIXES)} == {*encoding.NAMES}
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -186,7 +193,11 @@ def test_the_encoding_names_what_happened_before() -> None:
         ('policy = "linear-thompson"\nnoise = 0', "noise and prior must be above 0"),
         ('policy = "linear-thompson"\n[state]\nfeatures = ["bias"]', "linear-thompson: cannot be built"),
         ('policy = "thompson"\nfloor = 0.9', "floor is 0.9, not between 0 and 0.5"),
+        ('policy = "linear-thompson"\nprior = inf', "noise and prior must be above 0 and finite"),
+        ('policy = "softmax"\n[weights.reasoning]\ncomplexty = 1', "'complexty' (did you mean complexity?)"),
         ('policy = "ucb"\nwidth = -1', "width is -1"),
+        ('policy = "ucb"\nwidth = inf', "width is inf"),
+        ('policy = "coverage"\npull = nan', "pull is nan"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_in_one_line(tmp_path: Path, content: str, complaint: str) -> None:
@@ -208,6 +219,9 @@ def test_versions_tell_states_and_weights_apart(tmp_path: Path) -> None:
         return Softmax({"reasoning": weights}).version
 
     assert version({"bias": 1, "round": 2}) == version({"round": 2, "bias": 1}) != version({"bias": 1})
+    many = {f"form={number}": 1.0 for number in range(40)}
+    assert len(version(many)) < 50, "it stands in every decision's row"
+    assert version(many) == version(dict(reversed(many.items()))) != version(many | {"form=7": 1.1})
     known = taught("linear-thompson", rewards(5)).state()
     assert LinearThompson(state=known).version != LinearThompson().version
     assert isinstance(LinearThompson(state=known), LearningPolicy)

@@ -23,6 +23,7 @@ def log_of(actions: Any, rewards: Any, logged: Any = None) -> Log:
         clusters=np.arange(len(taken)),
         actions=np.array(actions),
         logged=np.where(taken[..., None], vectors, 0.0),
+        eligible=np.repeat(taken[..., None], 3, axis=-1),
         signals={"reward": brought},
         features=np.zeros((*taken.shape, 1)),
         feature_names=("nothing",),
@@ -88,7 +89,7 @@ def test_the_exact_value_of_a_policy_is_that_of_all_its_ways() -> None:
     assert environment.value(np.tile(shares, (len(rounds), 1))) == pytest.approx(total)
 
 
-@pytest.mark.bench
+@pytest.mark.slow
 class TestEstimators:
     """With scikit-learn, which takes a second to import."""
 
