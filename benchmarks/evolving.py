@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 import uvloop
-from evolgraph.cli.display import line_of, show_progress
+from evolgraph.cli.display import lines_of, show_progress
 from evolgraph.endpoints.client import Endpoint
 from evolgraph.graph import evolve
 from evolgraph.graph.settings import Settings
@@ -35,7 +35,7 @@ async def measure(
     if sampler:
         sampler.start()
     async with evolve(given.seeds, store=given.store, endpoints=[endpoint], settings=settings) as running:
-        display = asyncio.create_task(show_progress(lambda seconds: line_of(running, seconds), out)) if out else None
+        display = asyncio.create_task(show_progress(lines_of(running), out)) if out else None
         async for _ in running:
             pass
         if display:

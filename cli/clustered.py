@@ -88,11 +88,14 @@ def _say_hello(run: "ClusterRun", plan: "Plan", out: "Console") -> None:
 
 
 async def _finish(run: "ClusterRun", plan: "Plan", out: "Console") -> None:
+    from ..graph.forecast import Forecast
     from .display import progress_line, show_progress
+
+    forecast = Forecast(plan.settings.rounds, run.workers * plan.settings.concurrency)
 
     def line(seconds: float) -> str:
         status = run.status
-        told = progress_line(status.progress, status.stats, plan.settings, status.outages, seconds)
+        told = progress_line(status.progress, status.stats, status.outages, seconds, forecast)
         restarts = f" | {status.restarts} workers restarted" if status.restarts else ""
         return f"{run.workers} workers | {told}{restarts}"
 

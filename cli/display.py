@@ -1,10 +1,10 @@
 """What people see of a run: one live line while it goes on, a table when it stops."""
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any, Final
 
 from rich.console import Console
@@ -14,9 +14,9 @@ from rich.text import Text
 
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.stats import Stats
+from ..graph.forecast import Forecast
 from ..graph.outcome import Progress, Summary
 from ..graph.run import Evolution
-from ..graph.settings import Settings
 from .terminal import terminal
 
 LIVE_EVERY_S: Final = 0.25
@@ -50,43 +50,36 @@ async def show_progress(line: Callable[[float], str], out: Console) -> None:
             await asyncio.sleep(LIVE_EVERY_S)
 
 
-def line_of(run: Evolution, seconds: float) -> str:
-    """The state of a run in this process."""
-    waiting = [f"{lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
-    return progress_line(run.progress, run.client.stats, run.settings, waiting, seconds)
+def lines_of(run: Evolution) -> Callable[[float], str]:
+    """What tells the state of a run in this process, for `show_progress`."""
+    forecast = Forecast(run.settings.rounds, run.settings.concurrency)
+
+    def line(seconds: float) -> str:
+        waiting = [f"{lane.endpoint.url}: {lane.why}" for lane in run.client.outages]
+        return progress_line(run.progress, run.client.stats, waiting, seconds, forecast)
+
+    return line
 
 
-def progress_line(progress: Progress, stats: Stats, settings: Settings, waiting: Sequence[str], seconds: float) -> str:
-    """A run's state in one line: `waiting` are the endpoints that it waits for, `seconds` those since it started."""
+def progress_line(progress: Progress, stats: Stats, waiting: Sequence[str], seconds: float, forecast: Forecast) -> str:
+    """A run's state in one line: `waiting` are the endpoints that it waits for."""
     judged = progress.accepted + progress.rejected
     tokens = f"{stats.prompt_tokens + stats.completion_tokens:,}" if not stats.unmetered else "unknown"
-    known = progress.seen if progress.read_all else settings.limit
+    of = progress.samples if progress.read_all else f"~{progress.samples}" if progress.samples else f"{progress.seen}+"
     parts = [
-        f"{progress.done}/{known or f'{progress.seen}+'} samples",
+        f"{progress.done}/{of} samples",
         f"{progress.rounds} rounds",
         f"{progress.accepted / judged:.0%} accepted" if judged else "nothing judged yet",
         f"{stats.received / max(seconds, 1e-3):.1f} calls/s",
         f"{tokens} tokens",
     ]
-    if known and progress.rounds:
-        left = _left(progress, known, settings.rounds, seconds)
-        parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
+    left = forecast.left(progress, seconds)
+    if left is not None:
+        parts.append(f"{timedelta(seconds=round(left))} left")
     parts += [f"waiting for {endpoint}" for endpoint in waiting]
     if progress.quarantined:
         parts.append(f"{progress.quarantined} quarantined")
     return " | ".join(parts)
-
-
-def _left(progress: Progress, known: int, rounds: int, seconds: float) -> float:
-    """Seconds until all `known` samples are settled, of at most `rounds` each.
-
-    By rounds at first, when many samples are under way and few are settled; by samples in the end, since not all take
-    every round. Either says rather too much.
-    """
-    fresh = progress.done - progress.resumed
-    by_rounds = max(0, (known - progress.resumed) * rounds - progress.rounds) * seconds / progress.rounds
-    by_samples = (known - progress.done) * seconds / fresh if fresh else math.inf
-    return min(by_rounds, by_samples)
 
 
 def _complexity(before: float | None, after: float | None) -> str:

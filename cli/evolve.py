@@ -189,10 +189,10 @@ async def _evolved(endpoints: tuple[Endpoint, ...], options: dict[str, Any], *, 
 
 async def _settle(run: "Evolution", out: "Console") -> None:
     """Takes the run's outcomes to their end while its progress is shown."""
-    from .display import line_of, show_progress
+    from .display import lines_of, show_progress
 
     gc.freeze()  # what was imported stays: keep the collector from walking it
-    display = asyncio.create_task(show_progress(lambda seconds: line_of(run, seconds), out))
+    display = asyncio.create_task(show_progress(lines_of(run), out))
     try:
         async for _ in run:
             pass

@@ -141,7 +141,7 @@ class Coordinator:
         reports = [*self._past, *self._reports.values()]
         progress = added(Progress, [one.progress for one in reports])
         progress.seen, progress.read_all = self._rows - self._quarantined, self._read_all
-        progress.quarantined = self._quarantined
+        progress.quarantined, progress.expected = self._quarantined, self._feed.expected
         outages = dict.fromkeys(line for one in self._reports.values() for line in one.outages)
         stats = added(Stats, [one.stats for one in reports])
         cpu_s = sum(one.cpu_s for one in reports) + time.process_time() - self._cpu_began

@@ -109,6 +109,7 @@ class Hand:
         self._gate = gate
         self._settled: list[str] = []
         self._taken = 0
+        self.expected = 0  # only the coordinator can tell
         self._room = asyncio.Event()
         gate.when_closed(self._room.set)
 

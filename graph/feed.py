@@ -1,12 +1,12 @@
 """The seeds as a stream: read ahead in a worker thread, a few rows at a time, so that memory stays flat."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sized
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
-from ..samples.formats.reader import Rejected, image_folder, read
+from ..samples.formats.reader import Extent, Rejected, image_folder, read
 from ..samples.images import ImageRoot
 from ..samples.sample import Sample
 from .identity import RunError
@@ -23,6 +23,11 @@ class Rows(Protocol):
     """Where a run gets its rows from: `Feed`, or whoever shares the seeds out among several runs."""
 
     images: ImageRoot
+
+    @property
+    def expected(self) -> int:
+        """How many rows there seem to be; 0 where nobody can tell."""
+        ...
 
     async def begin(self) -> None:
         """Finds out whether there is anything to read. Raises FormatError."""
@@ -53,10 +58,20 @@ class Feed:
     ) -> None:
         folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
         self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
-        found = read(seeds, self.images, layout=layout) if isinstance(seeds, Path) else _distinct(seeds)
+        self._extent, self._limit = Extent(), limit
+        self._known = len(seeds) if isinstance(seeds, Sized) else 0
+        if isinstance(seeds, Path):
+            found = read(seeds, self.images, layout=layout, extent=self._extent)
+        else:
+            found = _distinct(seeds)
         self._rows = enumerate(islice(found, limit))
         self._first: Batch | None = None
         self._early = workers > READ_AHEAD
+
+    @property
+    def expected(self) -> int:
+        """How many rows there seem to be, going by those that were read; 0 where nobody can tell."""
+        return min(filter(None, (self._limit, self._known, self._extent.expected)), default=0)
 
     async def begin(self) -> None:
         """Reads the first rows, so that a file that cannot be read is found out before anything is started.

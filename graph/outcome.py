@@ -43,12 +43,19 @@ class Progress:
     """Live counts of a run, for displays: samples seen and settled, rounds and pairs of this start."""
 
     seen: int = 0
+    expected: int = 0
+    """Rows that the seeds seem to hold; 0 where nobody can tell."""
     read_all: bool = False
     settled: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     """Samples that an earlier start had settled."""
+    taken_up: int = 0
+    """Samples that an earlier start had begun and not settled."""
     quarantined: int = 0
-    rounds: int = 0
+    finished: Counter[int] = field(default_factory=Counter)
+    """Rounds by their number."""
+    ended: Counter[int] = field(default_factory=Counter)
+    """Samples that this start has settled, by the number of their last round."""
     accepted: int = 0
     rejected: int = 0
     lost: int = 0
@@ -62,9 +69,26 @@ class Progress:
         """Samples settled so far, those of earlier starts included."""
         return self.settled.total()
 
+    @property
+    def samples(self) -> int:
+        """Samples of the run, an estimate until all are read; 0 where nobody can tell."""
+        if self.read_all:
+            return self.seen
+        return max(self.expected - self.quarantined, self.seen) if self.expected else 0
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that have ended."""
+        return self.finished.total()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Counts a sample that has settled."""
+        self.settled[outcome.status] += 1
+        self.ended[outcome.rounds] += 1
+
     def close_round(self, verdicts: list[dict[str, Any]]) -> None:
         """Counts a finished round's verdicts."""
-        self.rounds += 1
+        self.finished.update({verdict["round"] for verdict in verdicts})
         self.directions.update({verdict["direction"] for verdict in verdicts})
         ends = [_end(verdict) for verdict in verdicts]
         self.pairs.update(

@@ -274,6 +274,7 @@ class Evolution:
         async for batch in self._feed.batches():
             if self._gate.reason:
                 break
+            self.progress.expected = self._feed.expected
             if rejected := [row for _, row in batch if isinstance(row, Rejected)]:
                 self.progress.quarantined += len(rejected)
                 await quarantine(self._store, self.run.id, {row.where: row.reason for row in rejected})
@@ -298,6 +299,8 @@ class Evolution:
         if status:
             self.progress.settled[status] += 1
             self.progress.resumed += 1
+        elif sample.id in self.standing.begun:
+            self.progress.taken_up += 1
         return bool(status)
 
     async def _work(self, waiting: Waiting) -> None:
@@ -309,7 +312,7 @@ class Evolution:
                 outcome = await self._evolve_one(position, sample)
             except Stopped:
                 continue  # what waits is taken and left, so that whoever hands out samples is never stuck
-            self.progress.settled[outcome.status] += 1
+            self.progress.settle(outcome)
             await self._room.acquire()
             self._outcomes.append(outcome)
             self._news.set()

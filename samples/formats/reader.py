@@ -14,11 +14,22 @@ from ..remote import is_url
 from ..sample import Image, Sample
 from . import llava, mmevol, openai, sharegpt
 from .fields import Draft, Reference, RowError, Unknown, kind
-from .streaming import FormatError, Row
+from .streaming import Extent, FormatError, Row
 from .streaming import rows as text_rows
 from .tables import is_table, table_rows
 
-__all__ = ["LAYOUTS", "FormatError", "Layout", "Rejected", "Unknown", "read", "read_ahead", "recognised", "rows"]
+__all__ = [
+    "LAYOUTS",
+    "Extent",
+    "FormatError",
+    "Layout",
+    "Rejected",
+    "Unknown",
+    "read",
+    "read_ahead",
+    "recognised",
+    "rows",
+]
 
 _BATCH: Final = 16
 
@@ -58,25 +69,33 @@ def recognised(row: Mapping[str, Any]) -> Layout | None:
     return next((layout for layout in LAYOUTS if layout.matches(row)), None)
 
 
-def rows(path: Path) -> Iterator[Row]:
-    """The rows of `path`: JSON, JSON lines, Parquet, Arrow, or a folder of tables. Raises FormatError."""
-    yield from table_rows(path) if is_table(path) else text_rows(path)
+def rows(path: Path, extent: Extent | None = None) -> Iterator[Row]:
+    """The rows of `path`: JSON, JSON lines, Parquet, Arrow, or a folder of tables, noted in `extent` as they are read.
+
+    Raises FormatError.
+    """
+    yield from table_rows(path, extent) if is_table(path) else text_rows(path, extent)
 
 
 def read(
-    path: Path, images: ImageRoot | Path | None = None, *, layout: str | None = None, unknown: Unknown | None = None
+    path: Path,
+    images: ImageRoot | Path | None = None,
+    *,
+    layout: str | None = None,
+    unknown: Unknown | None = None,
+    extent: Extent | None = None,
 ) -> Iterator[Sample | Rejected]:
     """The samples of the seed file `path` in order, and in their places the rows that were rejected.
 
     `images` is the image root; by default the folder of the file. `layout` is the name of the one that all rows are
     read in; by default each is recognised. What is not kept (labels outside the vocabularies, system turns) is
-    counted in `unknown`. Every image is decoded once, so this blocks: in a coroutine use `read_ahead`. Memory stays
-    flat but for the ids. Raises FormatError when the file as a whole cannot be read, which can come after the first
-    rows.
+    counted in `unknown`; how far the file has been read is noted in `extent`. Every image is decoded once, so this
+    blocks: in a coroutine use `read_ahead`. Memory stays flat but for the ids. Raises FormatError when the file as a
+    whole cannot be read, which can come after the first rows.
     """
     root = images if isinstance(images, ImageRoot) else ImageRoot(images or image_folder(path))
     reading = _Reading(root, _layout(layout), Counter() if unknown is None else unknown)
-    for number, row in enumerate(rows(path), start=1):
+    for number, row in enumerate(rows(path, extent), start=1):
         yield reading.sample(row, number)
 
 

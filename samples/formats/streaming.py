@@ -46,13 +46,34 @@ class Row:
     error: str = ""
 
 
-def rows(path: Path) -> Iterator[Row]:
-    """The rows of the file `path`. Raises FormatError when it is missing, empty, not UTF-8, cut or holds no rows."""
+@dataclass(slots=True)
+class Extent:
+    """How far seeds have been read: the rows so far, and the `share` of the seeds that they are, 0 while unknown."""
+
+    rows: int = 0
+    share: float = 0.0
+
+    @property
+    def expected(self) -> int:
+        """The rows that there seem to be, 0 while unknown."""
+        return round(self.rows / self.share) if self.share else 0
+
+
+def rows(path: Path, extent: Extent | None = None) -> Iterator[Row]:
+    """The rows of the file `path`, noted in `extent` as they are read.
+
+    Raises FormatError when the file is missing, empty, not UTF-8, cut or holds no rows.
+    """
+    extent = extent or Extent()
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise FormatError("not a regular file", where=str(path), remedy="give a JSON or JSON lines file")
         with path.open("rb") as stream:
-            yield from _Scanner(path, stream).rows()
+            scanner, size = _Scanner(path, stream), os.fstat(stream.fileno()).st_size
+            for row in scanner.rows():
+                extent.rows += 1
+                extent.share = (scanner.read - len(scanner.buffer)) / size
+                yield row
     except FileNotFoundError as error:
         raise FormatError("no such file", where=str(path), remedy="correct the path of the seeds") from error
     except OSError as error:
@@ -90,12 +111,12 @@ class _Scanner:
         while True:
             while (end := self.buffer.find(b"\n")) < 0 and self.more():
                 pass
-            text = bytes(self.buffer if end < 0 else self.buffer[:end]).strip()
+            text, line = bytes(self.buffer if end < 0 else self.buffer[:end]).strip(), self.line
+            self.drop(len(self.buffer) if end < 0 else end + 1)
             if text:
-                yield _row(f"{self.path.name}:{self.line}", text)
+                yield _row(f"{self.path.name}:{line}", text)
             if end < 0:
                 return
-            self.drop(end + 1)
 
     def items(self) -> Iterator[Row]:
         self.refuse_cut()
@@ -108,8 +129,9 @@ class _Scanner:
             number += 1
             where = f"{self.path.name}:{self.line} item {number}"
             end = self.item_end()
-            yield _row(where, bytes(self.buffer[:end]))
+            text = bytes(self.buffer[:end])
             self.drop(end)
+            yield _row(where, text)
         if not number:
             raise self.error("no samples: the list is empty", "give a file with samples")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from .streaming import FormatError, Row
+from .streaming import Extent, FormatError, Row
 
 if TYPE_CHECKING:
     import pyarrow
@@ -35,8 +35,8 @@ def is_table(path: Path) -> bool:
         return stream.read(6).startswith(_SIGNS)
 
 
-def table_rows(path: Path) -> Iterator[Row]:
-    """The rows of the table file `path`, or of all those in the folder `path`.
+def table_rows(path: Path, extent: Extent | None = None) -> Iterator[Row]:
+    """The rows of the table file `path`, or of all those in the folder `path`, noted in `extent` as they are read.
 
     Raises FormatError when a file is damaged or holds no samples, and when pyarrow is missing.
     """
@@ -45,17 +45,18 @@ def table_rows(path: Path) -> Iterator[Row]:
     except ImportError as error:
         remedy = 'install the extra: pip install "evolgraph[parquet]"'
         raise FormatError("Parquet and Arrow need pyarrow", where=str(path), remedy=remedy) from error
-    count = 0
-    for file in _files(path):
+    extent, files = extent or Extent(), _files(path)
+    for number, file in enumerate(files):
         try:
-            for batch in _batches(file):
+            for batch, until in _batches(file):
+                extent.share = (number + until) / len(files) if until else 0.0
                 for value, error in _values(batch):
-                    count += 1
-                    yield Row(f"{file.name} row {count}", value, error)
+                    extent.rows += 1
+                    yield Row(f"{file.name} row {extent.rows}", value, error)
         except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
             told = " ".join(str(error).split())[:200]
             raise FormatError(f"damaged table: {told}", where=str(file), remedy="restore the file") from error
-    if not count:
+    if not extent.rows:
         raise FormatError("no samples: the table is empty", where=str(path), remedy="give a file with samples")
 
 
@@ -99,7 +100,8 @@ def _inside(folder: Path, entry: object) -> Path:
     return folder / name
 
 
-def _batches(file: Path) -> Iterator["pyarrow.RecordBatch"]:
+def _batches(file: Path) -> Iterator[tuple["pyarrow.RecordBatch", float]]:
+    """The rows of `file`, each time with the share of the file that has come then; 0 where it does not say."""
     import pyarrow
     from pyarrow import parquet
 
@@ -109,20 +111,26 @@ def _batches(file: Path) -> Iterator["pyarrow.RecordBatch"]:
         # Buffered and not mapped: a mapped file's pages count as memory of the process.
         with parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as table:
             columns = _columns(table.schema_arrow, file)
-            yield from table.iter_batches(batch_size=_BATCH, columns=columns, use_threads=False)
+            come = 0
+            for batch in table.iter_batches(batch_size=_BATCH, columns=columns, use_threads=False):
+                come += batch.num_rows
+                yield batch, come / table.metadata.num_rows
         return
     with pyarrow.OSFile(str(file)) as source:
         if sign.startswith(b"ARROW1"):
             reader = pyarrow.ipc.open_file(source)
-            batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
+            total = reader.num_record_batches
+            batches = (reader.get_batch(number) for number in range(total))
         else:
             reader = pyarrow.ipc.open_stream(source)
-            batches = iter(reader)
+            batches, total = iter(reader), 0
         columns = _columns(reader.schema, file)
-        for batch in batches:
+        for number, batch in enumerate(batches):
             chosen = batch.select(columns)
             for start in range(0, chosen.num_rows, _BATCH):
-                yield chosen.slice(start, _BATCH)
+                part = chosen.slice(start, _BATCH)
+                come = number + (start + part.num_rows) / chosen.num_rows
+                yield part, come / total if total else 0.0
 
 
 def _columns(schema: "pyarrow.Schema", file: Path) -> list[str]:

@@ -2,14 +2,10 @@
 
 import asyncio
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from evolgraph.cli import display
-from evolgraph.endpoints.stats import Stats
-from evolgraph.graph.outcome import Progress
-from evolgraph.graph.settings import Settings
 
 from ..conftest import SEEDS
 from .conftest import Run, script_in
@@ -36,18 +32,6 @@ async def test_what_a_server_says_cannot_stop_the_progress(
     with pytest.raises(asyncio.CancelledError):
         await shown
     assert "waiting: HTTP 429 [/INST] :100:\n" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("rounds", "settled", "left"),
-    [(0, 0, None), (30, 0, "1:30"), (60, 1, "0:30"), (110, 90, "0:03"), (119, 39, "0:00")],
-    ids=["nothing yet", "all under way", "one settled", "most reached their target", "nearly done"],
-)
-def test_the_time_that_is_left_counts_samples_under_way(rounds: int, settled: int, left: str | None) -> None:
-    samples = 100 if settled == 90 else 40
-    progress = Progress(seen=samples, read_all=True, settled=Counter(exhausted=settled), rounds=rounds)
-    line = display.progress_line(progress, Stats(), Settings(rounds=3), [], 30.0)
-    assert (f"{left} left" in line) if left else ("left" not in line)
 
 
 @pytest.mark.slow

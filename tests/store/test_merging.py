@@ -26,6 +26,7 @@ class Part:
     def __init__(self, rows: Sequence[tuple[int, Sample]], folder: Path) -> None:
         self.images = ImageRoot(folder)
         self._rows = rows
+        self.expected = len(rows)
 
     async def begin(self) -> None:
         pass
