@@ -18,17 +18,36 @@ _STORE = StorePath()
     "--planted", multiple=True, type=_STORE, metavar="FILE",
     help="What `serve --plant` told at /planted: of both runs, or, given twice, of A and of B.",
 )  # fmt: skip
+@click.option(
+    "--price-in", multiple=True, type=click.FloatRange(0), metavar="X",
+    help="Money for a million prompt tokens, to compare costs: of both runs, or, given twice, of A and of B.",
+)  # fmt: skip
+@click.option(
+    "--price-out", multiple=True, type=click.FloatRange(0), metavar="X", help="The same for completion tokens."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def compare(store_a: Path, store_b: Path, planted: tuple[Path, ...], as_json: bool) -> None:
+def compare(
+    store_a: Path,
+    store_b: Path,
+    *,
+    planted: tuple[Path, ...],
+    price_in: tuple[float, ...],
+    price_out: tuple[float, ...],
+    as_json: bool,
+) -> None:
     """Compare the newest runs in STORE_A and STORE_B over the samples that are settled in both.
 
     Differences are B less A, with 95% bootstrap intervals clustered by image; settings that differ are listed.
     """
+    from ..viewer.asked import Prices
     from ..viewer.comparison import comparison
 
-    if len(planted) > 2:
-        raise click.UsageError("Give --planted once, or once for each store.")
-    found = comparison(store_a, store_b, planted)
+    for name, given in (("--planted", planted), ("--price-in", price_in), ("--price-out", price_out)):
+        if len(given) > 2:
+            raise click.UsageError(f"Give {name} once, or once for each store.")
+    if len(price_in) != len(price_out):
+        raise click.UsageError("Give --price-in and --price-out equally often.")
+    found = comparison(store_a, store_b, planted, [*map(Prices, price_in, price_out)])
     if as_json:
         click.echo(orjson.dumps(found).decode())
         return

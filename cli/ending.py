@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..endpoints.endpoint import Endpoint
+from ..endpoints.endpoint import Endpoint, one_price
 from ..errors import EvolgraphError
 from ..graph.settings import Settings
 
@@ -73,6 +73,4 @@ def estimated(
         raise EvolgraphError(
             "the samples to estimate from are settled already", where=str(seeds), remedy="raise --estimate"
         )
-    prices = {(endpoint.price_in, endpoint.price_out) for endpoint in endpoints}
-    price = prices.pop() if len(prices) == 1 else (None, None)
-    return {"estimate": asdict(estimate(summary, evolved, sum(1 for _ in rows(seeds)), *price))}
+    return {"estimate": asdict(estimate(summary, evolved, sum(1 for _ in rows(seeds)), *one_price(endpoints)))}

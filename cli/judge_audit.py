@@ -76,7 +76,10 @@ def _show(found: dict[str, Any]) -> None:
     for name, row in found["canaries"]["kinds"].items():
         bait.add_row(name, str(row["pairs"]), str(row["accepted"]), f"{row['score_lift']:+.2f}")
     out.print(bait)
-    out.print(f"{found['calls']} calls")
+    money = "" if found["cost"] is None else f", a cost of {found['cost']:,.4f}"
+    sent, received = found["prompt_tokens"], found["completion_tokens"]
+    tokens = "unknown tokens" if sent is None else f"{sent:,} tokens in and {received:,} out"
+    out.print(f"{found['calls']} calls, {tokens}{money}")
     for kind, number in found["unanswered"].items():
         out.print(f"without an answer: {kind}: {number}")
 

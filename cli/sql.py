@@ -12,6 +12,7 @@ from ..store.connections import reading
 from ..store.statistics import agent_calls, pair_counts
 from ..store.traces import rejection_reasons, totals
 from .terminal import terminal
+from ..viewer.asked import Prices
 from .tracing import JSON, LINES, RUN, STORE, TraceError, change, chosen_run, prices, print_json, print_lines, table
 
 
@@ -61,9 +62,7 @@ def stats(store: Path, *, run_id: str | None, price_in: float | None, price_out:
     with reading(store) as db:
         found, pairs, calls = totals(db, run), pair_counts(db, run), agent_calls(db, run)
         reasons = [{"code": code, "pairs": count} for code, count, _ in rejection_reasons(db, run)]
-    cost = None
-    if price_in is not None and price_out is not None:
-        cost = ((found.prompt_tokens or 0) * price_in + (found.completion_tokens or 0) * price_out) / 1e6
+    cost = Prices(price_in, price_out).cost(found.prompt_tokens, found.completion_tokens)
     if as_json:
         rows = {"pairs": [asdict(one) for one in pairs], "rejected_for": reasons}
         print_json({"run": run, **asdict(found), "cost": cost, **rows, "agents": [asdict(one) for one in calls]})

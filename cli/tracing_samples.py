@@ -14,6 +14,7 @@ from rich.text import Text
 from ..store.connections import reading
 from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
 from .terminal import terminal
+from ..viewer.asked import Prices
 from .tracing import JSON, LINES, RUN, STORE, change, chosen_run, prices, print_json, print_lines, table
 
 _ANY_WIDTH: Final = 10_000
@@ -69,40 +70,40 @@ def list_samples(
     order = Order(sort.removeprefix("-"), descending=sort.startswith("-"))
     with reading(store) as db:
         found = listed(db, run, wanted, order, limit=limit, offset=offset)
-    rows = [asdict(one) | ({"cost": _cost(one, price_in, price_out)} if priced else {}) for one in found]
+    costs = [Prices(price_in, price_out).cost(one.prompt_tokens, one.completion_tokens) for one in found]
+    rows = [asdict(one) | ({"cost": cost} if priced else {}) for one, cost in zip(found, costs, strict=True)]
     if as_json:
         print_json({"run": run, "samples": rows})
     elif ndjson:
         print_lines(rows)
     else:
-        _print(found, price_in, price_out, priced=priced)
+        _print(found, costs)
 
 
-def _print(found: list[SampleTotals], price_in: float | None, price_out: float | None, *, priced: bool) -> None:
+def _print(found: list[SampleTotals], costs: list[float | None]) -> None:
     out = terminal()
-    costs = [_cost(one, price_in, price_out) for one in found] if priced else None
     lines = _table(found, costs, wide=True)
     if Measurement.get(out, out.options.update(max_width=_ANY_WIDTH), lines).maximum > out.width:
         lines = _table(found, costs, wide=False)
     out.print(lines)
 
 
-def _table(found: list[SampleTotals], costs: list[float] | None, *, wide: bool) -> Table:
+def _table(found: list[SampleTotals], costs: list[float | None], *, wide: bool) -> Table:
     """A row a sample: with every figure, or in fewer words where the terminal has no room for those."""
-    spent = "tokens" if costs is None else "cost"
+    spent = "tokens" if None in costs else "cost"
     lines = table("sample", "status", "complexity", "kept", *(["calls"] if wide else []), spent, "directions", "reason")
     for column in lines.columns:
         column.no_wrap = column.header not in ("sample", "directions", "reason")
     lines.columns[0].min_width = _room(one.sample for one in found)
     lines.columns[-1].min_width = _room(f"{code}," for one in found for code in one.codes)
-    for number, one in enumerate(found):
+    for one, cost in zip(found, costs, strict=True):
         lines.add_row(
             Text(one.sample),
             one.status,
             change(one.complexity_before, one.complexity_after, 2 if wide else 1),
             f"{one.accepted}{' of ' if wide else '/'}{one.accepted + one.rejected + one.lost}",
             *([str(one.calls)] if wide else []),
-            f"{one.prompt_tokens + one.completion_tokens:,}" if costs is None else f"{costs[number]:.4f}",
+            f"{one.prompt_tokens + one.completion_tokens:,}" if cost is None else f"{cost:.4f}",
             Text(" > ".join(one.directions) if wide else " ".join(name[:3] for name in one.directions)),
             Text(", ".join(one.codes)),
         )
@@ -112,7 +113,3 @@ def _table(found: list[SampleTotals], costs: list[float] | None, *, wide: bool) 
 def _room(words: Iterable[str]) -> int:
     """Columns that the longest of the words takes, unless it is very long."""
     return min(max(map(cell_len, words), default=0), _LONG)
-
-
-def _cost(one: SampleTotals, price_in: float | None, price_out: float | None) -> float:
-    return (one.prompt_tokens * (price_in or 0) + one.completion_tokens * (price_out or 0)) / 1e6

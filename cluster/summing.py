@@ -37,7 +37,7 @@ def summary(folder: Path, run: str, status: Status, seconds: float) -> Summary:
     settled = {name: statuses.get(name, 0) for name in STATUSES}
     progress, stats = status.progress, status.stats
     samples = max(progress.seen, sum(statuses.values()))
-    metered = not stats.unmetered and (stats.metered > 0 or stats.sent == 0)
+    metered = stats.tells_tokens
     return Summary(
         run=run,
         samples=samples,

@@ -1,7 +1,7 @@
 """Where a model is served and how it is asked."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, get_args
@@ -108,3 +108,9 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def one_price(endpoints: Sequence[Endpoint]) -> tuple[float | None, float | None]:
+    """The prices of a million tokens, in and out, that all `endpoints` share; None where they differ or tell none."""
+    prices = {(one.price_in, one.price_out) for one in endpoints}
+    return prices.pop() if len(prices) == 1 else (None, None)

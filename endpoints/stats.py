@@ -30,6 +30,11 @@ class Stats:
     failures: Counter[str] = field(default_factory=Counter)
     """Calls by the kind of their failure."""
 
+    @property
+    def tells_tokens(self) -> bool:
+        """Whether the token counts are whole: where requests went out and no reply told any, nobody knows them."""
+        return not self.unmetered and (self.metered > 0 or self.sent == 0)
+
     def count(self, kind: str, usage: Usage, *, replied: bool) -> None:
         """Add a call that ended now with `kind`."""
         self.received += 1

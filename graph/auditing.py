@@ -15,12 +15,13 @@ import numpy as np
 from ..agents.agent import Prompter
 from ..agents.judge import Judge, TextJudge
 from ..endpoints.client import Client
-from ..endpoints.endpoint import Endpoint
+from ..endpoints.endpoint import Endpoint, one_price
 from ..prompts.library import Library
 from ..samples.images import ImageRoot
 from ..samples.sample import Image
 from ..store.connections import reading
 from ..store.runs import Run, newest_run
+from ..viewer.asked import Prices
 from ..viewer.resampling import Estimate, Floats, clustered, estimated
 from .anchors import IMAGES, Anchor, anchors, canaries, length, padded
 from .identity import RunError
@@ -109,6 +110,7 @@ async def audit(
             asked(material.canaries),
         )  # fmt: skip
         stats = client.stats
+        price = Prices(*one_price([one for one in served if role in one.roles]))
         return {
             "run": run.id,
             "judge": _judge(run, library, served, role) | {"number": plan.judge, "of": panel},
@@ -117,8 +119,9 @@ async def audit(
             "length": _length(plain, longer, material.known),
             "canaries": _canaries(plain, baited, material.known),
             "calls": stats.received,
-            "prompt_tokens": stats.prompt_tokens,
-            "completion_tokens": stats.completion_tokens,
+            "prompt_tokens": stats.prompt_tokens if stats.tells_tokens else None,
+            "completion_tokens": stats.completion_tokens if stats.tells_tokens else None,
+            "cost": price.cost(stats.prompt_tokens, stats.completion_tokens) if stats.tells_tokens else None,
             "unanswered": dict(failures),
         }
 

@@ -181,8 +181,7 @@ class Evolution:
         settled = {status: found.statuses.get(status, 0) for status in STATUSES}
         samples = max(self.progress.seen, sum(found.statuses.values()))
         calls = stats.received
-        # Where requests went out and no reply told tokens, nobody knows what they cost.
-        metered = not stats.unmetered and (stats.metered > 0 or stats.sent == 0)
+        metered = stats.tells_tokens
         return Summary(
             run=self.run.id,
             samples=samples,

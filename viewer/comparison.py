@@ -1,5 +1,6 @@
 """Two runs over the same seeds, sample by sample: what differs, by how much, and how sure that is."""
 
+import math
 import sqlite3
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from ..store.connections import reading
 from ..store.lineage import Lineage, settled_lineages
 from ..store.spoiled import read_planted, spoiled
 from ..store.traces import RunLine
+from .asked import Prices
 from .figures import newest
 from .resampling import Floats, Statistic, clustered, estimated
 from .tally import lines
@@ -28,6 +30,8 @@ MEASURES: Final = {
     "calls_per_sample": ("calls", "samples"),
 }
 """What is compared: each is one sum over samples divided by another."""
+OF_PRICES: Final = {"cost_per_1000_accepted": ("cost_of_1000", "accepted")}
+"""What is compared besides, where prices are known."""
 OF_PLANTED: Final = {
     "planted_recall": ("spoiled_rejected", "spoiled"),
     "sound_lost": ("sound_rejected", "sound"),
@@ -35,7 +39,7 @@ OF_PLANTED: Final = {
 """What is compared besides, where it is known which pairs were spoiled on purpose."""
 _COUNTED = ("accepted", "ruled", "judged", "questions", "calls", "samples")
 _PLANTED = ("spoiled", "spoiled_rejected", "sound", "sound_rejected")
-_SUMS: Final = (*_COUNTED, *_PLANTED, "gain", "complexity", "skills", "steps", "tokens")
+_SUMS: Final = (*_COUNTED, *_PLANTED, "gain", "complexity", "skills", "steps", "tokens", "cost_of_1000")
 
 
 class ComparisonError(EvolgraphError):
@@ -52,15 +56,19 @@ class Side:
     samples: Mapping[str, tuple[str, str, list[float]]] = field(default_factory=dict)
 
 
-def comparison(first: Path, second: Path, planted: Sequence[Path] = ()) -> dict[str, Any]:
+def comparison(
+    first: Path, second: Path, planted: Sequence[Path] = (), prices: Sequence[Prices] = ()
+) -> dict[str, Any]:
     """The second run's measures less those of the first, over samples that are settled in both, as plain JSON.
 
     Samples are paired by id; one whose seed is not the same in both is left out. Intervals are 95%, from bootstrap
-    draws of images. `planted` are lists of defects by an embedded model: one of both runs, or one of each. Raises
-    ComparisonError when there is nothing to pair, StoreError when a store or a list cannot be read.
+    draws of images. `planted` are lists of defects by an embedded model, and `prices` those of tokens: one of both
+    runs, or one of each. Raises ComparisonError when there is nothing to pair, StoreError when a store or a list
+    cannot be read.
     """
     lists = [read_planted(path) for path in planted] or [{}]
-    a, b = _side(first, lists[0]), _side(second, lists[-1])
+    of = prices or [Prices()]
+    a, b = _side(first, lists[0], of[0]), _side(second, lists[-1], of[-1])
     both = [name for name in a.samples if name in b.samples]
     same = [name for name in both if a.samples[name][0] == b.samples[name][0]]
     if not same:
@@ -70,7 +78,7 @@ def comparison(first: Path, second: Path, planted: Sequence[Path] = ()) -> dict[
             remedy="evolve the same seeds into both",
         )
     sums = clustered((a.samples[name][1], a.samples[name][2] + b.samples[name][2]) for name in same)
-    measures = MEASURES | (OF_PLANTED if planted else {})
+    measures = MEASURES | (OF_PRICES if prices else {}) | (OF_PLANTED if planted else {})
     return {
         "run_a": a.run.id,
         "run_b": b.run.id,
@@ -84,18 +92,18 @@ def comparison(first: Path, second: Path, planted: Sequence[Path] = ()) -> dict[
     }
 
 
-def _side(store: Path, planted: Mapping[tuple[str, str], str]) -> Side:
+def _side(store: Path, planted: Mapping[tuple[str, str], str], prices: Prices) -> Side:
     with reading(store) as db:
         run = newest(db)
         if run is None:
             raise ComparisonError("the store holds no run", where=str(store), remedy="evolve some seeds first")
         digests = dict(db.execute("SELECT id, digest FROM samples WHERE run = ?", (run.id,)))
-        paid, bad = _paid(db, run.id), spoiled(db, run.id, planted)
+        paid, bad = _paid(db, run.id, prices), spoiled(db, run.id, planted)
         samples = {
             sample["id"]: (
                 digests[sample["id"]],
                 sample["images"][0]["sha256"],
-                _sums(lineage, *paid[sample["id"]], bad),
+                _sums(lineage, paid[sample["id"]], bad),
             )
             for sample, _, lineage in settled_lineages(db, run.id)
             if sample["id"] in paid
@@ -103,20 +111,27 @@ def _side(store: Path, planted: Mapping[tuple[str, str], str]) -> Side:
     return Side(run, samples)
 
 
-def _paid(db: sqlite3.Connection, run: str) -> dict[str, tuple[int, float]]:
-    """Calls and tokens by sample; tokens are NaN when a reply that was received did not tell them."""
+def _paid(db: sqlite3.Connection, run: str, prices: Prices) -> dict[str, dict[str, float]]:
+    """Sums of the calls by sample. Tokens and money are NaN when a reply that was received did not tell its tokens."""
     rows = db.execute(
-        "SELECT s.id, count(c.key), total(c.prompt_tokens) + total(c.completion_tokens),"
+        "SELECT s.id, count(c.key), total(c.prompt_tokens), total(c.completion_tokens),"
         " total(c.http_status = 200 AND (c.prompt_tokens IS NULL OR c.completion_tokens IS NULL))"
         " FROM samples s LEFT JOIN calls c ON c.run = s.run AND c.sample = s.id WHERE s.run = ? GROUP BY s.id",
         (run,),
     )
-    return {sample: (calls, float("nan") if unknown else tokens) for sample, calls, tokens, unknown in rows}
+    return {
+        sample: {
+            "calls": calls,
+            "tokens": math.nan if unknown else sent + received,
+            "cost_of_1000": math.nan if unknown else 1000 * (prices.cost(sent, received) or 0.0),
+        }
+        for sample, calls, sent, received, unknown in rows
+    }
 
 
-def _sums(lineage: Lineage, calls: int, tokens: float, bad: Container[tuple[str, int, str]]) -> list[float]:
+def _sums(lineage: Lineage, paid: Mapping[str, float], bad: Container[tuple[str, int, str]]) -> list[float]:
     """A sample's part in every sum, in the order of _SUMS."""
-    found = dict.fromkeys(_SUMS, 0.0) | {"calls": float(calls), "tokens": tokens, "samples": 1.0}
+    found: dict[str, float] = {**dict.fromkeys(_SUMS, 0.0), **paid, "samples": 1.0}
     for line in lines(lineage):
         content, complexity = line.head(len(lineage.decisions))
         before = line.seed_complexity

@@ -109,6 +109,25 @@ def test_a_vain_judge_is_found_out(full: Evolved, evolgraph: Run) -> None:
         assert kinds[bait]["score_lift"] > 0
     assert found["drift"]["package"]["agreement"]["value"] < 1
     assert "mind: the run's judge had another model" in shown.out
+    assert (found["prompt_tokens"], found["cost"]) == (None, None), "it tells no tokens"
+    assert f"{found['calls']} calls, unknown tokens\n" in shown.out
+
+
+class Metered(Vain):
+    """A judge that tells tokens."""
+
+    def _say(self, told: dict[str, Any]) -> None:
+        super()._say(told | {"usage": {"prompt_tokens": 1000, "completion_tokens": 100}})
+
+
+def test_an_audit_tells_what_it_cost(full: Evolved, evolgraph: Run, tmp_path: Path) -> None:
+    with serving(Metered) as url:
+        priced = f'[[endpoint]]\nurl = "{url}"\nmodel = "vain"\nprice_in = 2\nprice_out = 10\n'
+        (tmp_path / "priced.toml").write_text(priced)
+        said = evolgraph("judge", "audit", full.store, "-n", 0, "--config", "priced.toml")
+    calls = int(re.findall(r"^(\d+) calls", said.out, re.MULTILINE)[0])
+    told = f"{calls} calls, {1000 * calls:,} tokens in and {100 * calls:,} out, a cost of {calls * 0.003:,.4f}"
+    assert told in said.out
 
 
 class Mute(Vain):

@@ -44,6 +44,25 @@ def test_a_run_does_not_differ_from_itself(full: Evolved, evolgraph: Run) -> Non
     assert all((change["low"], change["value"], change["high"]) == (0, 0, 0) for change in changes)
 
 
+def test_prices_tell_what_accepted_questions_cost(full: Evolved, evolgraph: Run) -> None:
+    def cost(*prices: object) -> dict:
+        return evolgraph("compare", full.store, full.store, *prices, "--json").json["measures"]
+
+    assert "cost_per_1000_accepted" not in cost()
+    summary = full.summary
+    assert summary.prompt_tokens and summary.completion_tokens
+    whole = (2.0 * summary.prompt_tokens + 8.0 * summary.completion_tokens) / 1e6
+    per_1000 = pytest.approx(1000 * whole / summary.accepted)
+    found = cost("--price-in", 2, "--price-out", 8)["cost_per_1000_accepted"]
+    assert (found["a"]["value"], found["difference"]["value"]) == (per_1000, 0)
+    both = ("--price-in", 2, "--price-out", 8, "--price-in", 1, "--price-out", 4)
+    found = cost(*both)["cost_per_1000_accepted"]
+    assert found["b"]["value"] == pytest.approx(found["a"]["value"] / 2)
+    assert "cost per 1000 accepted" in evolgraph("compare", full.store, full.store, *both).out
+    refused = evolgraph("compare", full.store, full.store, "--price-in", 1)
+    assert refused.code == 2 and "--price-in and --price-out equally often" in refused.err
+
+
 def test_only_samples_of_the_same_seed_are_paired(full: Evolved, evolgraph: Run, tmp_path: Path) -> None:
     shutil.copy(full.store, tmp_path / "x.db")
     with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as db:
