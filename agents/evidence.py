@@ -10,9 +10,9 @@ code can be sure that a step is wrong, the pair is refused. What code cannot kno
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..samples.sample import QA, Box, Step
 from ..samples.vocabulary import normalise_manipulation
@@ -20,6 +20,8 @@ from .arithmetic import agrees, evaluate
 
 SAME_BOX: Final = 0.5
 """Intersection over union from which on two boxes mean the same thing."""
+_ROUNDING: Final = 0.001
+"""By so much the numbers of a box differ from those that a text cites."""
 _CALL: Final = re.compile(r"^\s*([A-Za-z ]+?)(?:_?\d+)?\s*\((.*)\)\s*(?:->|→|=>)?\s*([a-z]+_?\d+)?\s*$", re.DOTALL)
 _BOX: Final = re.compile(r"\[\s*(\d?\.\d+|[01])\s*,\s*(\d?\.\d+|[01])\s*,\s*(\d?\.\d+|[01])\s*,\s*(\d?\.\d+|[01])\s*\]")
 _RESULT: Final = re.compile(r"\b(?:bbx|tgt|res|txt)_?\d+\b")
@@ -49,8 +51,8 @@ class Finding:
 
     `step` counts from 1. `found` is one sentence; `agrees` says whether the step claims the same, None where that
     cannot be told. `value` is a box, a number, or a label; None when nothing was found. `by` is "model" for what a
-    model was asked, with `seen`, the box that it was shown or that it names, on the image of that index; `error` is
-    why it could not be asked.
+    model was asked, with `seen`, the box that it was shown or that it names; `error` is why it could not be asked.
+    `image` is the index of the image that the box lies on.
     """
 
     step: int
@@ -124,38 +126,62 @@ def _grounded(number: int, step: Step, made: Manipulation, boxes: Sequence[Box])
     claimed = cited(step.description)
     if not claimed:
         if len(named) == 1:
-            return Finding(number, made.name, f"{_place(named[0])} is {named[0].label}", None, named[0].bbox)
+            return _at(Finding(number, made.name, f"{_place(named[0])} is {named[0].label}"), named[0])
         return Finding(number, made.name, f"{len(named)} boxes could be meant" if named else "no box has this name")
     box = claimed[-1]
     if hit := best(box, named):
-        return Finding(number, made.name, f"{_place(hit)} is {hit.label}", agrees=True, value=hit.bbox)
+        return _at(Finding(number, made.name, f"{_place(hit)} is {hit.label}", agrees=True), hit)
     other = best(box, boxes)
     if named:
         those = ", ".join(_place(one) for one in named[:3])
         what = f"that box is {other.label}" if other else "no box lies there"
-        return Finding(number, made.name, f"{what}; {made.argument} is at {those}", agrees=False, value=named[0].bbox)
+        return _at(Finding(number, made.name, f"{what}; {made.argument} is at {those}", agrees=False), named[0])
     if other:
-        return Finding(number, made.name, f"that box is labelled {other.label}", None, other.bbox)
+        return _at(Finding(number, made.name, f"that box is labelled {other.label}"), other)
     return Finding(number, made.name, "no box lies there and none has this name")
+
+
+def _at(finding: Finding, box: Box) -> Finding:
+    return replace(finding, value=box.bbox, image=box.image)
 
 
 def _referred(
     number: int, step: Step, made: Manipulation, boxes: Sequence[Box], results: Mapping[str, Finding]
 ) -> Finding:
     """What the label of the box says; how it looks takes a model."""
-    box = referred(step, made, results)
-    hit = best(box, boxes) if box else None
+    place = referred(step, made, results)
+    hit = box_at(place, boxes) if place else None
     if hit is None:
         return Finding(number, made.name, "there is no such box to look at")
     return Finding(number, made.name, f"the box is labelled {hit.label}", None, hit.label)
 
 
-def referred(step: Step, made: Manipulation, results: Mapping[str, Finding]) -> BBox | None:
-    """The box that a step is about: an earlier result that it names, or the last that it cites."""
-    value = next((results[name].value for name in _RESULT.findall(made.argument) if name in results), None)
-    if isinstance(value, tuple):
-        return value
-    return next(reversed(cited(f"{made.argument} {step.description}")), None)
+class Place(NamedTuple):
+    """A box on the image of that index; None where a text gives only the box, which several images may have."""
+
+    bbox: BBox
+    image: int | None
+
+
+def referred(step: Step, made: Manipulation, results: Mapping[str, Finding]) -> Place | None:
+    """Where a step looks: at an earlier result that it names, or the last box that it cites."""
+    named = next((results[name] for name in _RESULT.findall(made.argument) if name in results), None)
+    if named and isinstance(named.value, tuple):
+        return Place(named.value, named.image)
+    box = next(reversed(cited(f"{made.argument} {step.description}")), None)
+    if box is None:
+        return None
+    found = [one.image for one in results.values() if isinstance(one.value, tuple) and _are_same(one.value, box)]
+    return Place(box, found[-1] if found else None)
+
+
+def _are_same(one: BBox, other: BBox) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= _ROUNDING
+
+
+def box_at(place: Place, boxes: Iterable[Box]) -> Box | None:
+    """The one of `boxes` that is meant by `place`, if any."""
+    return best(place.bbox, [box for box in boxes if place.image in (None, box.image)])
 
 
 def cited(text: str) -> list[BBox]:

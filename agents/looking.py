@@ -21,7 +21,8 @@ from .evidence import (
     BBox,
     Finding,
     Manipulation,
-    best,
+    Place,
+    box_at,
     called,
     carried_out,
     cited,
@@ -104,7 +105,7 @@ class Looking:
     async def _ground(self, view: View, chain: _Chain, step: Step, made: Manipulation, finding: Finding) -> Finding:
         """A given box stands as it is; what has none, or one that a model proposed, is looked for."""
         given = [box for box in view.sample.boxes if box.origin == "given"]
-        if isinstance(finding.value, tuple) and best(finding.value, given):
+        if isinstance(finding.value, tuple) and box_at(Place(finding.value, finding.image), given):
             return finding
         task = self._task("grounding", target=made.argument)
         answer = await self._ask(view, chain, self._prompter.messages(view.sample, task), GroundingReply)
@@ -114,34 +115,36 @@ class Looking:
             return _seen(finding, "a model sees no such thing", agrees=False)
         box, claimed = answer.value.boxes[0], cited(step.description)
         same = overlap(claimed[-1], box) >= SAME_BOX if claimed else None
-        place = ", ".join(f"{value:.3f}" for value in box)
-        seen = _seen(finding, f"proposed by a model: it sees this at [{place}]", agrees=same)
+        corners = ", ".join(f"{value:.3f}" for value in box)
+        seen = _seen(finding, f"proposed by a model: it sees this at [{corners}]", agrees=same)
         return replace(seen, value=box, seen=box, image=answer.value.image)
 
     async def _refer(self, view: View, chain: _Chain, step: Step, made: Manipulation, finding: Finding) -> Finding:
-        box = referred(step, made, chain.results)
-        if box is None or not _is_area(box):
+        place = referred(step, made, chain.results)
+        if place is None or not _is_area(place.bbox):
             return finding
-        image, place = _image_of(view, chain, box)
+        box, number = place.bbox, _image_of(view, place)
+        image = view.sample.images[number]
         answer = await self._ask(view, chain, self._closely("referring", image, box, {}), ReferringReply)
         if answer.value is None:
-            return replace(_unknown(finding, answer), seen=box, image=place)
+            return replace(_unknown(finding, answer), seen=box, image=number)
         said = answer.value.description.strip()
         found = f"{finding.found}; a model sees there: {said}" if said else "a model can make out nothing there"
-        return replace(_seen(finding, found, agrees=None), seen=box, image=place)
+        return replace(_seen(finding, found, agrees=None), seen=box, image=number)
 
     async def _read(self, view: View, chain: _Chain, step: Step, made: Manipulation, finding: Finding) -> Finding:
-        box = referred(step, made, chain.results) or _sole(_bearing(made.argument, view.sample.boxes)) or WHOLE
-        box = box if _is_area(box) else WHOLE
-        image, place = _image_of(view, chain, box)
+        place = referred(step, made, chain.results) or _sole(_bearing(made.argument, view.sample.boxes))
+        place = place or Place(WHOLE, None)
+        box, number = place.bbox if _is_area(place.bbox) else WHOLE, _image_of(view, place)
+        image = view.sample.images[number]
         asked = {"target": "image" if made.argument in chain.results else made.argument}
         answer = await self._ask(view, chain, self._closely("reading", image, box, asked), ReadingReply)
         if answer.value is None:
-            return replace(_unknown(finding, answer), seen=box, image=place)
+            return replace(_unknown(finding, answer), seen=box, image=number)
         text = answer.value.text.strip()
         found = f"a model reads {text!r}" if text else "a model can read nothing there"
         seen = _seen(finding, found, agrees=same_text(text, step.description))
-        return replace(seen, value=_value(text), seen=box, image=place)
+        return replace(seen, value=_value(text), seen=box, image=number)
 
     def _task(self, prompt: str, **asked: str) -> str:
         manipulation = {"grounding": "Grounding", "referring": "Referring", "reading": "OCR"}[prompt]
@@ -206,16 +209,15 @@ def _bearing(target: str, boxes: Sequence[Box]) -> list[Box]:
     return rows or called(target, boxes)
 
 
-def _sole(boxes: Sequence[Box]) -> BBox | None:
-    return boxes[0].bbox if len(boxes) == 1 else None
+def _sole(boxes: Sequence[Box]) -> Place | None:
+    return Place(boxes[0].bbox, boxes[0].image) if len(boxes) == 1 else None
 
 
-def _image_of(view: View, chain: _Chain, box: BBox) -> tuple[Image, int]:
-    """The image that a box lies on: that of the known box it is, or of the finding it comes from; else the first."""
-    hit = best(box, (*view.sample.boxes, *view.proposed))
-    found = next((one.image for one in chain.found if one.value == box), 0)
-    place = hit.image if hit else found
-    return (view.sample.images[place], place) if place < len(view.sample.images) else (view.sample.images[0], 0)
+def _image_of(view: View, place: Place) -> int:
+    """The index of the image to look at; where only a box is given, that of the known box it is, else the first."""
+    hit = box_at(place, (*view.sample.boxes, *view.proposed))
+    image = place.image if place.image is not None else hit.image if hit else 0
+    return image if image < len(view.sample.images) else 0
 
 
 def _plain(text: str) -> str:

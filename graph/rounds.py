@@ -219,6 +219,6 @@ def _rejected_row(pair: Pair, ruling: Ruling) -> dict[str, Any]:
 
 
 def _confirmed(screened: Screened, passed: Sequence[Ruling], known: Sequence[Box]) -> list[dict[str, Any]]:
-    boxes = {box.bbox: box for ruling in passed for box in screened.pairs[ruling.qa].candidate.proposed}
-    seen = {box.bbox for box in known}
-    return [box.model_dump(mode="json") for bbox, box in boxes.items() if bbox not in seen]
+    boxes = {(box.image, box.bbox): box for one in passed for box in screened.pairs[one.qa].candidate.proposed}
+    seen = {(box.image, box.bbox) for box in known}
+    return [box.model_dump(mode="json") for place, box in boxes.items() if place not in seen]

@@ -13,7 +13,7 @@ from evolgraph.agents.screen import Candidate, Pair
 from evolgraph.endpoints.chat import Answer, Ask, ImagePart, T, TextPart, Usage
 from evolgraph.endpoints.gate import Stopped
 from evolgraph.prompts.library import Library
-from evolgraph.samples.sample import Box, Crop, Step
+from evolgraph.samples.sample import Box, Crop, Image, Sample, Step
 
 from ..conftest import make_qa, make_sample
 
@@ -50,9 +50,9 @@ def look_of(ask: Ask[Any]) -> dict[str, Any]:
     return json.loads(text.text.partition("```json look\n")[2].partition("\n```")[0])
 
 
-async def looked(seer: Seer, *steps: Step, proposed: tuple[Box, ...] = ()) -> list[Finding]:
-    pair = Pair(Candidate(make_qa(steps=steps), proposed), make_qa(), "reasoning", SAMPLE.boxes)
-    found = await Looking(seer, Prompter(Library())).look(View(SAMPLE, 1, SAMPLE.qas), [pair])
+async def looked(seer: Seer, *steps: Step, proposed: tuple[Box, ...] = (), sample: Sample = SAMPLE) -> list[Finding]:
+    pair = Pair(Candidate(make_qa(steps=steps), proposed), make_qa(), "reasoning", sample.boxes)
+    found = await Looking(seer, Prompter(Library())).look(View(sample, 1, sample.qas), [pair])
     return found.findings["q0"]
 
 
@@ -81,6 +81,36 @@ async def test_a_model_is_shown_the_part_alone_and_not_told_what_the_step_says()
         assert "white" not in text.text and "12" not in text.text and "Two cups" not in text.text
     first, second = (ask.messages[-1].parts[0] for ask in seer.asks)
     assert first == second, "one part is one image, however often it is shown"
+
+
+def shown(seer: Seer) -> list[str]:
+    """The images that were looked at, whole or in part."""
+    images = [ask.messages[-1].parts[0].image for ask in seer.asks]  # type: ignore[union-attr]
+    return [image.whole.path if isinstance(image, Crop) else image.path for image in images]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Step(manipulation="Referring_1(bbx_1)->tgt_1", description="It is white."),),
+        (Step(manipulation="Referring_1(it)->tgt_1", description="What is at [0.650, 0.500, 0.950, 0.800] is white."),),
+        (Step(manipulation="OCR_1(bbx_1)->txt_1", description="It says 12."),),
+    ],
+    ids=["its name", "its numbers", "a text in it"],
+)
+@pytest.mark.parametrize(("target", "path"), [("plate", "desk.png"), ("lamp", "room.png")])
+async def test_a_step_looks_at_the_image_that_its_thing_is_on(steps: tuple[Step, ...], target: str, path: str) -> None:
+    first, second = (Image(path=name, sha256=name[0] * 64, width=100, height=100) for name in ("desk.png", "room.png"))
+    alike = (Box(label="plate", bbox=PLATE), Box(label="lamp", bbox=PLATE, image=1))
+    sample = SAMPLE.model_copy(update={"images": (first, second), "boxes": alike})
+    grounding = Step(
+        manipulation=f"Grounding_1({target})->bbx_1", description=f"The {target} is at [0.650, 0.500, 0.950, 0.800]."
+    )
+    found = await looked(seer := Seer(sees), grounding, *steps, sample=sample)
+    assert shown(seer) == [path]
+    assert found[-1].image == ("desk.png", "room.png").index(path)
+    if steps[0].manipulation and steps[0].manipulation.startswith("Referring"):
+        assert f"labelled {target}" in found[-1].found
 
 
 async def test_a_thing_without_a_given_box_is_looked_for_and_marked_as_proposed_by_a_model() -> None:
