@@ -69,7 +69,7 @@ def list_samples(
     wanted = Filter(**filters, cost_from=(cost_from, price_in or 0, price_out or 0) if cost_from is not None else None)
     order = Order(sort.removeprefix("-"), descending=sort.startswith("-"))
     with reading(store) as db:
-        found = listed(db, run, wanted, order, limit=limit, offset=offset)
+        count, found = listed(db, run, wanted, order, limit=limit, offset=offset)
     costs = [Prices(price_in, price_out).cost(one.prompt_tokens, one.completion_tokens) for one in found]
     rows = [asdict(one) | ({"cost": cost} if priced else {}) for one, cost in zip(found, costs, strict=True)]
     if as_json:
@@ -78,6 +78,8 @@ def list_samples(
         print_lines(rows)
     else:
         _print(found, costs)
+        if count > len(found):
+            click.echo(f"{len(found)} of {count:,} samples: see --limit and --offset", err=True)
 
 
 def _print(found: list[SampleTotals], costs: list[float | None]) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlite_utils import Database
@@ -222,6 +222,13 @@ def _where(chosen: Mapping[str, Any]) -> str:
     return " AND ".join(conditions) or "1"
 
 
+class Page(NamedTuple):
+    """Some of the samples that were asked for, and the `total` of them."""
+
+    total: int
+    samples: list[SampleTotals]
+
+
 def listed(
     db: sqlite3.Connection,
     run: str,
@@ -230,21 +237,8 @@ def listed(
     *,
     limit: int = 50,
     offset: int = 0,
-) -> list[SampleTotals]:
+) -> Page:
     """Samples of a run that have begun and that meet `wanted`, sorted. A `limit` of -1 is none."""
-    return paged(db, run, wanted, order, limit=limit, offset=offset)[1]
-
-
-def paged(
-    db: sqlite3.Connection,
-    run: str,
-    wanted: Filter = Filter(),
-    order: Order = Order(),
-    *,
-    limit: int = 50,
-    offset: int = 0,
-) -> tuple[int, list[SampleTotals]]:
-    """How many samples of a run have begun and meet `wanted`, and those of them that `listed` gives, in one pass."""
     key, way = SORTS[order.by], "DESC" if order.descending else "ASC"
     found = _lines(f"sample, position, {key} AS sorted", _where(wanted.given()))
     sql = f"""WITH found AS MATERIALIZED ({found}) SELECT sample, (SELECT count(*) FROM found) FROM found
@@ -260,7 +254,7 @@ def paged(
     source = f"({_lines(where='sample IN (SELECT value FROM json_each(:page))')})"  # noqa: S608
     lines = fetch(db, SampleTotals, source, {"run": run, "page": orjson.dumps(names).decode()})
     by_name = {line.sample: line for line in lines}
-    return count, [by_name[name] for name in names]
+    return Page(count, [by_name[name] for name in names])
 
 
 def counted(db: sqlite3.Connection, run: str, wanted: Filter = Filter()) -> int:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from ..store.listing import SORTS, choices, paged
+from ..store.listing import SORTS, choices, listed
 from ..store.rows import snapshot
 from .asked import FILTERS, PAGE_SIZE, Asked, AskedError, filter_of, order_of, page_of
 from .overview import STATUSES, run_line
@@ -20,7 +20,7 @@ def samples(asked: Asked) -> dict[str, Any]:
     wanted, order, page = filter_of(asked.query), order_of(asked.query), page_of(asked.query)
     db, run = asked.db, asked.run
     with snapshot(db):
-        count, lines = paged(db, run, wanted, order, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
+        count, lines = listed(db, run, wanted, order, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
         line = run_line(asked)
         known = choices(db, run)
     pages = max(math.ceil(count / PAGE_SIZE), 1)

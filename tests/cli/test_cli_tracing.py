@@ -37,6 +37,9 @@ async def test_list_filters_and_sorts(run: Run) -> None:
     lines = run("trace", "list", "run.db", "--ndjson").out.splitlines()
     assert [json.loads(line)["sample"] for line in lines] == ["first", "second", "third"]
     assert "not-correct" in run("trace", "list", "run.db").out
+    assert re.fullmatch(
+        r"1 of \d+ samples: see --limit and --offset\n", run("trace", "list", "run.db", "--limit", "1").err
+    )
     assert "needs --price-in" in run("trace", "list", "run.db", "--cost-from", "1").line
     assert "none of position" in run("trace", "list", "run.db", "--sort", "id;drop").line
 

@@ -49,7 +49,7 @@ async def test_pairs_whose_call_failed_are_lost_not_rejected_and_cost_nobody_kno
     with reading(tmp_path / "run.db") as db:
         assert rejection_reasons(db, summary.run) == []
         assert [row[:2] for row in loss_reasons(db, summary.run)] == [("bad-request", 12)]
-        assert sum(line.lost for line in listed(db, summary.run, limit=-1)) == 12
+        assert sum(line.lost for line in listed(db, summary.run, limit=-1).samples) == 12
 
 
 class SilentJudge(Model):

@@ -8,7 +8,7 @@ import pytest
 from evolgraph.store import migrations
 from evolgraph.store.connections import open_for_writing, reading
 from evolgraph.store.ledger import Ledger
-from evolgraph.store.listing import Filter, Order, choices, counted, listed, paged
+from evolgraph.store.listing import Filter, Order, choices, counted, listed
 from evolgraph.store.store import Store
 
 from .conftest import call, settled
@@ -20,7 +20,7 @@ def lines(path: Path) -> dict[str, tuple[Any, ...]]:
     with reading(path) as db:
         return {
             one.sample: (one.status, one.rounds, one.accepted, one.rejected, one.directions, one.calls)
-            for one in listed(db, "r")
+            for one in listed(db, "r").samples
         }
 
 
@@ -75,7 +75,7 @@ async def test_totals_follow_the_run(tmp_path: Path, written: Written) -> None:
     assert lines(tmp_path / "run.db") == EXPECTED
     with reading(tmp_path / "run.db") as db:
         assert counted(db, "r", Filter(verdict="rejected", code="not-correct")) == 1
-        assert [one.sample for one in listed(db, "r", order=Order("after", descending=True))] == ["a", "b", "c"]
+        assert [one.sample for one in listed(db, "r", order=Order("after", descending=True)).samples] == ["a", "b", "c"]
         assert choices(db, "r") == CHOICES
 
 
@@ -98,7 +98,7 @@ async def test_a_page_is_told_how_many_there_are(
 ) -> None:
     await fill(tmp_path / "run.db", written)
     with reading(tmp_path / "run.db") as db:
-        count, page = paged(db, "r", wanted, order, limit=2, offset=offset)
+        count, page = listed(db, "r", wanted, order, limit=2, offset=offset)
     assert (count, [one.sample for one in page]) == expected
 
 

@@ -52,12 +52,12 @@ async def test_samples_are_listed_in_seed_order_and_filtered(
     with reading(store.path) as db:
         limits = {name: filters[name] for name in filters if name in ("limit", "offset")}
         wanted = Filter(**{name: filters[name] for name in filters if name not in limits})
-        assert [line.sample for line in listed(db, "r", wanted, **limits)] == expected
+        assert [line.sample for line in listed(db, "r", wanted, **limits).samples] == expected
 
 
 async def test_a_sample_line_tells_its_way(store: Store) -> None:
     with reading(store.path) as db:
-        line = listed(db, "r")[1]
+        line = listed(db, "r").samples[1]
     assert line.directions == ["perception", "reasoning"]
     assert (line.status, line.rounds, line.accepted, line.rejected) == ("exhausted", 2, 1, 1)
     assert (line.complexity_before, line.complexity_after) == (3.0, 5.0)

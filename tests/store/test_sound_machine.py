@@ -108,7 +108,7 @@ class AnyOrder(RuleBasedStateMachine):
         with reading(self.store) as db:
             run = newest_run(db)
             assert len(traces.runs(db)) == bool(run)
-            for line in listed(db, run.id, limit=-1) if run else ():
+            for line in listed(db, run.id, limit=-1).samples if run else ():
                 found = traces.trace(db, run.id, line.sample) if run else None
                 assert found
                 assert found.id == line.sample
