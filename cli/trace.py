@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from ..store import traces
-from ..store.check import Problem, examine
 from ..store.connections import reading
 from .datasette import datasette
 from .fork import fork
@@ -58,6 +57,8 @@ def runs(store: Path, as_json: bool) -> None:
 @click.pass_context
 def check_store(ctx: click.Context, store: Path, as_json: bool) -> None:
     """Check that STORE is undamaged and that its tables agree: exit code 0 when it is sound, 1 when it is not."""
+    from ..store.check import Problem, examine  # it unpacks states by LangGraph's means, which takes a second
+
     counts: Counter[str] = Counter(runs=0, samples=0, settled=0, rounds=0, calls=0, maybe_billed=0)
     problems: list[Problem] = []
     for problem in examine(store, counts):

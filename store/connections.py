@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import migrations
+from . import migrating
 from .errors import RECOVER, StoreError, translated
 from .packing import packed, unpacked
 
@@ -47,7 +47,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         db = _connect(path, "ro")
         try:
             _check_mark(db, path)
-            migrations.check(db, str(path))
+            migrating.check(db, str(path))
         except BaseException:
             db.close()
             raise
@@ -156,7 +156,7 @@ def _claim(db: sqlite3.Connection, path: Path) -> None:
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     # The log is forced to the disk by the first commit after these and not by each: they stay whole and in order.
     db.execute("PRAGMA synchronous=NORMAL")
-    migrations.apply(db, str(path))
+    migrating.apply(db, str(path))
     db.execute("PRAGMA synchronous=FULL")
 
 

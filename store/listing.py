@@ -3,13 +3,15 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
-from sqlite_utils import Database
 
 from .rows import JSON, fetch
 from .totals import CHOICES
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 _CALLS = "FROM calls c WHERE c.run = s.run AND c.sample = s.id"
 _VERDICTS = "FROM verdicts v WHERE v.run = s.run AND v.sample = s.id"
@@ -39,7 +41,7 @@ _VIEW: Final = f"""
     FROM samples s LEFT JOIN v_settled e ON e.run = s.run AND e.sample = s.id"""  # noqa: S608
 
 
-def m0011_sample_totals(database: Database) -> None:
+def m0011_sample_totals(database: "Database") -> None:
     """A line of totals for every sample, calls by time, and where a start's images lay."""
     # Totals are taken when a sample begins, settles, or is taken up again; in between its line is out of date.
     triggers = "".join(

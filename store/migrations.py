@@ -1,16 +1,15 @@
 """The tables of a store, as ordered and named migrations: a new one is added at the end, none is ever changed."""
 
-import sqlite3
+from typing import TYPE_CHECKING, Final
 
-from sqlite_utils import Database, Migrations
-
-from .errors import StoreError
 from .listing import m0011_sample_totals
-from .scripts import Scripted
 from .totals import m0013_totals
 
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
-def m0001_runs(database: Database) -> None:
+
+def m0001_runs(database: "Database") -> None:
     """What is evolved: runs, their starts, and their samples."""
     # Foreign keys are for people and tools that follow them; SQLite does not enforce them here.
     database.executescript("""
@@ -43,7 +42,7 @@ def m0001_runs(database: Database) -> None:
     """)
 
 
-def m0002_outcomes(database: Database) -> None:
+def m0002_outcomes(database: "Database") -> None:
     """How samples end, and which are taken up again."""
     # `take` counts how often a failed sample was taken up again: what an earlier take wrote stays.
     database.executescript("""
@@ -71,7 +70,7 @@ def m0002_outcomes(database: Database) -> None:
     """)
 
 
-def m0003_routing(database: Database) -> None:
+def m0003_routing(database: "Database") -> None:
     """Where samples were sent, and what it brought."""
     # `seq` counts rewards in the order of their commits.
     database.executescript("""
@@ -105,7 +104,7 @@ def m0003_routing(database: Database) -> None:
     """)
 
 
-def m0004_lineage(database: Database) -> None:
+def m0004_lineage(database: "Database") -> None:
     """What was decided on each question, and its versions."""
     database.executescript("""
         CREATE TABLE verdicts (
@@ -144,7 +143,7 @@ def m0004_lineage(database: Database) -> None:
     """)
 
 
-def m0005_calls(database: Database) -> None:
+def m0005_calls(database: "Database") -> None:
     """The ledger of the calls, the texts that they sent, and the spans around them."""
     # The key begins with the sample so that a sample's calls lie together; `key` alone is already unique in a run.
     database.executescript("""
@@ -193,7 +192,7 @@ def m0005_calls(database: Database) -> None:
     """)
 
 
-def m0006_checkpoints(database: Database) -> None:
+def m0006_checkpoints(database: "Database") -> None:
     """LangGraph's checkpoints."""
     database.executescript("""
         CREATE TABLE checkpoints (
@@ -220,7 +219,7 @@ def m0006_checkpoints(database: Database) -> None:
     """)
 
 
-def m0007_views_of_samples(database: Database) -> None:
+def m0007_views_of_samples(database: "Database") -> None:
     """Samples, questions and decisions for people who look into a store with SQL."""
     database.executescript("""
         CREATE VIEW v_settled AS
@@ -256,7 +255,7 @@ def m0007_views_of_samples(database: Database) -> None:
     """)
 
 
-def m0008_views_of_calls(database: Database) -> None:
+def m0008_views_of_calls(database: "Database") -> None:
     """Calls, prompts and spans for people who look into a store with SQL."""
     database.executescript("""
         CREATE VIEW v_calls AS
@@ -285,7 +284,7 @@ def m0008_views_of_calls(database: Database) -> None:
     """)
 
 
-def m0009_quarantine(database: Database) -> None:
+def m0009_quarantine(database: "Database") -> None:
     """Seed rows that could not be used."""
     database.executescript("""
         CREATE TABLE quarantine (
@@ -297,7 +296,7 @@ def m0009_quarantine(database: Database) -> None:
     """)
 
 
-def m0010_calls_cut_off(database: Database) -> None:
+def m0010_calls_cut_off(database: "Database") -> None:
     """Calls that are under way, how often attempts may have been billed in vain, and what images and thoughts took."""
     # A row of `sending` stands from the moment a request goes out until its end is on record.
     database.executescript("""
@@ -324,7 +323,7 @@ def m0010_calls_cut_off(database: Database) -> None:
     """)
 
 
-def m0012_packed_states(database: Database) -> None:
+def m0012_packed_states(database: "Database") -> None:
     """Checkpoints deflated, and the final questions of a sample by their rounds: their texts are its generations."""
     database.executescript("""
         ALTER TABLE checkpoints RENAME TO unpacked_checkpoints;
@@ -349,7 +348,7 @@ def m0012_packed_states(database: Database) -> None:
     """)
 
 
-_STEPS = (
+STEPS: Final = (
     m0001_runs,
     m0002_outcomes,
     m0003_routing,
@@ -364,35 +363,3 @@ _STEPS = (
     m0012_packed_states,
     m0013_totals,
 )
-_NAMES = {step.__name__ for step in _STEPS}
-_migrations = Migrations("evolgraph")
-for _step in _STEPS:
-    _migrations()(_step)
-
-
-def apply(db: sqlite3.Connection, where: str) -> None:
-    """Brings the tables up to date. Raises StoreError `newer` when a newer version has written the store."""
-    if _behind(db, where):
-        _migrations.apply(_database(db))
-
-
-def check(db: sqlite3.Connection, where: str) -> None:
-    """Raises StoreError `newer` or `open` when these tables cannot be read as they are."""
-    if _behind(db, where):
-        raise StoreError("the store has older tables", where=where, remedy="resume its run once", kind="open")
-
-
-def _behind(db: sqlite3.Connection, where: str) -> bool:
-    applied = {migration.name for migration in _migrations.applied(_database(db))}
-    if unknown := sorted(applied - _NAMES):
-        raise StoreError(
-            f"a newer evolgraph has written this store ({unknown[-1]})",
-            where=where,
-            remedy="upgrade evolgraph",
-            kind="newer",
-        )
-    return applied != _NAMES
-
-
-def _database(db: sqlite3.Connection) -> Database:
-    return Scripted(db, recursive_triggers=False, execute_plugins=False)

@@ -1,9 +1,10 @@
 """Sums over a whole run, kept by triggers, so that a page on 100,000 samples need not read all that they left."""
 
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlite_utils import Database
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 UNRULED: Final = -1
 """`ruled` of pairs that nobody ruled on; 1 is accepted, 0 rejected."""
@@ -34,7 +35,7 @@ _SUMS: Final = f"""
             FROM calls GROUP BY 1, 2, 3;"""  # noqa: S608
 
 
-def m0013_totals(database: Database) -> None:
+def m0013_totals(database: "Database") -> None:
     """Pairs by round, direction and end; calls by second and kind; the values that lists can be filtered by."""
     # `call_totals` answers what `calls_by_time` was scanned for.
     given = " UNION ALL ".join(

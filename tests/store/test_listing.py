@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evolgraph.store import migrations
 from evolgraph.store.connections import open_for_writing, reading
 from evolgraph.store.ledger import Ledger
 from evolgraph.store.listing import Filter, Order, choices, counted, listed
@@ -144,7 +143,6 @@ async def test_an_older_store_is_given_its_totals(tmp_path: Path, written: Writt
         """)
     db.close()
     open_for_writing(path).close()
-    assert migrations._NAMES
     assert lines(path) == EXPECTED
     assert sums(path) == counted_by_hand(path)
     with reading(path) as db:
