@@ -19,7 +19,7 @@ from ..store.ownership import Ownership
 from .coordinator import Coordinator
 from .plan import Plan, Status
 from .purse import spent
-from .summing import summary
+from .summing import Paid, paid, summary
 from .worker import Worker
 
 RESTARTS: Final = 50
@@ -61,6 +61,7 @@ class ClusterRun:
         self.status = Status()
         self.run = ""
         self.workers = plan.workers
+        self._before: Paid | None = None
 
     async def __aenter__(self) -> Self:
         """Takes the folder, starts Ray and the workers. Raises EvolgraphError."""
@@ -143,7 +144,7 @@ class ClusterRun:
 
     def summary(self) -> Summary:
         """The run in numbers, once it has ended."""
-        return summary(self._plan.folder, self.run, self.status, self.seconds)
+        return summary(self._plan.folder, self.run, self.status, self._before, self.seconds)
 
     async def _start(self) -> None:
         ray = _ray()
@@ -161,6 +162,7 @@ class ClusterRun:
             self.run, self.workers = await self._coordinator.begin.remote()
         except ray.exceptions.RayError as error:
             raise _told(error) from error
+        self._before = await asyncio.to_thread(paid, self._plan.folder, self.run)
         worker = ray.remote(Worker).options(
             num_cpus=1 if self._address else 0, max_restarts=RESTARTS, max_task_retries=RESTARTS,
             scheduling_strategy="SPREAD",
@@ -217,9 +219,10 @@ def _ray() -> Any:
 async def _check_answers(address: str) -> None:
     """Raises ClusterError when nobody listens at `address`, for which Ray itself would try for minutes.
 
-    Words such as `auto` are for Ray to find out.
+    For `auto` it is the one that Ray has noted, which may be that of a cluster that is gone.
     """
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    noted = await asyncio.to_thread(_noted) if address == "auto" else address
+    host, colon, port = noted.rpartition("://")[2].rpartition(":")
     if not colon or not port.isdecimal():
         return
     try:
@@ -228,8 +231,19 @@ async def _check_answers(address: str) -> None:
     except (OSError, OverflowError) as error:
         number, said = getattr(error, "errno", None), getattr(error, "strerror", None)
         told = os.strerror(number) if number and number > 0 else said or "no answer"
-        raise ClusterError(f"no Ray cluster answers: {told}", where=address, remedy="see ray status") from error
+        where = address if noted == address else f"{address} ({noted})"
+        raise ClusterError(f"no Ray cluster answers: {told}", where=where, remedy="see ray status") from error
     writer.close()
+
+
+def _noted() -> str:
+    """The address that `auto` stands for; empty where Ray knows none, which it tells itself at once."""
+    from ray._private.services import canonicalize_bootstrap_address
+
+    try:
+        return canonicalize_bootstrap_address("auto") or ""
+    except (ConnectionError, ValueError):
+        return ""
 
 
 def _connect(ray: Any, address: str | None, workers: int, logs: str) -> None:

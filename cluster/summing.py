@@ -4,11 +4,12 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..graph.outcome import STATUSES, Summary
 from ..graph.results import losses, refusals, write_lines
 from ..store.connections import reading
+from ..store.errors import StoreError
 from ..store.folder import shards
 from ..store.lineage import settled_records
 from ..store.runs import quarantined
@@ -19,14 +20,49 @@ _MEANS = (
     "SELECT count(*), total(complexity_before), total(complexity_after) FROM v_settled"
     " WHERE run = ? AND complexity_before IS NOT NULL AND complexity_after IS NOT NULL"
 )
+_PAID = (
+    "SELECT total(calls), total(prompt_tokens), total(cached_tokens), total(completion_tokens) FROM call_totals"
+    " WHERE run = ? AND kind <> 'cut-off'"
+)
 _PLACES = (
     "SELECT s.position FROM samples s JOIN v_settled e ON e.run = s.run AND e.sample = s.id"
     " WHERE s.run = ? ORDER BY s.position, s.rowid"
 )
 
 
-def summary(folder: Path, run: str, status: Status, seconds: float) -> Summary:
-    """All workers' stores in `folder` in numbers, with the counts of this start from `status`."""
+class Paid(NamedTuple):
+    """Calls that a run's stores hold, and their tokens."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+    def since(self, before: "Paid") -> "Paid":
+        """What has come since there was `before`."""
+        return Paid(*(now - then for now, then in zip(self, before, strict=True)))
+
+
+def paid(folder: Path, run: str) -> Paid | None:
+    """The calls of all workers' stores in `folder`; None while one of them cannot be read until its run goes on."""
+    found = [Paid()]
+    for shard in shards(folder):
+        try:
+            with reading(shard) as db:
+                found.append(Paid(*map(int, db.execute(_PAID, (run,)).fetchone())))
+        except StoreError as error:
+            if error.kind != "open":
+                raise
+            return None
+    return Paid(*map(sum, zip(*found, strict=True)))
+
+
+def summary(folder: Path, run: str, status: Status, before: Paid | None, seconds: float) -> Summary:
+    """All workers' stores in `folder` in numbers, with the counts of this start from `status`.
+
+    What a worker did between its last report and its death is in its store alone, so calls and tokens are what the
+    stores hold beyond what they held `before`, if that is known and more.
+    """
     found: list[RunTotals] = []
     judged = [0.0, 0.0, 0.0]
     for shard in shards(folder):
@@ -38,27 +74,30 @@ def summary(folder: Path, run: str, status: Status, seconds: float) -> Summary:
     progress, stats = status.progress, status.stats
     samples = max(progress.seen, sum(statuses.values()))
     metered = stats.tells_tokens
+    told = Paid(stats.received, stats.prompt_tokens, stats.cached_tokens, stats.completion_tokens)
+    held = paid(folder, run)
+    spent = Paid(*map(max, told, held.since(before))) if held and before else told
     return Summary(
         run=run,
         samples=samples,
         **settled,
         pending=samples - sum(settled.values()),
         quarantined=progress.quarantined,
-        calls=stats.received,
+        calls=spent.calls,
         replayed=stats.replayed,
         accepted=sum(one.accepted for one in found),
         rejected=sum(one.rejected for one in found),
         lost=sum(one.lost for one in found),
         directions=dict(sorted(_sum(one.directions for one in found).items())),
-        prompt_tokens=stats.prompt_tokens if metered else None,
-        cached_tokens=stats.cached_tokens if metered else None,
-        completion_tokens=stats.completion_tokens if metered else None,
+        prompt_tokens=spent.prompt_tokens if metered else None,
+        cached_tokens=spent.cached_tokens if metered else None,
+        completion_tokens=spent.completion_tokens if metered else None,
         image_tokens=stats.image_tokens if metered else None,
         maybe_billed=sum(one.maybe_billed for one in found),
         complexity_before=judged[1] / judged[0] if judged[0] else None,
         complexity_after=judged[2] / judged[0] if judged[0] else None,
         seconds=round(seconds, 3),
-        cpu_ms_per_call=round(status.cpu_s * 1000 / stats.received, 3) if stats.received else None,
+        cpu_ms_per_call=round(status.cpu_s * 1000 / spent.calls, 3) if spent.calls else None,
     )
 
 

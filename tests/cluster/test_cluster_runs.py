@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import time
 import urllib.request
@@ -74,6 +75,11 @@ def test_a_worker_killed_three_times_loses_nothing(place: Place) -> None:
     assert place.results() == place.results("one.db")
     check_sound(place)
     check_owners(place)
+    held = 0
+    for shard in place.shards():
+        with reading(shard) as db:
+            held += db.execute("SELECT count(*) FROM calls WHERE kind <> 'cut-off'").fetchone()[0]
+    assert found["calls"] == held, "also those that a worker was killed over before it told of them"
     # The first run has asked all of it once: what is over that was asked again.
     repeats = place.stats()["requests"] - 2 * before["requests"]
     assert 0 <= repeats <= 3 * LIMIT
@@ -111,6 +117,17 @@ def test_interrupted_and_out_of_budget(place: Place) -> None:
     assert done["pending"] == 0
     assert len(place.shards()) == 2
     check_sound(place)
+
+
+def test_a_noted_cluster_that_is_gone_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as bound:  # taken and not listened at, so that nobody answers there
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{bound.getsockname()[1]}")
+        process = place.start("--engine", "ray", "--ray-address", "auto")
+        complaints = process.communicate(timeout=60)[1]
+    assert process.returncode == 2
+    assert "no Ray cluster answers: Connection refused (see ray status)" in complaints
+    assert not (place.folder / "shards").exists()
 
 
 def test_the_metrics_are_sums_and_the_estimate_is_of_all_seeds(place: Place) -> None:
