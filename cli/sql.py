@@ -11,8 +11,8 @@ from rich.text import Text
 from ..store.connections import reading
 from ..store.statistics import agent_calls, pair_counts
 from ..store.traces import rejection_reasons, totals
-from .terminal import terminal
 from ..viewer.asked import Prices
+from .terminal import terminal
 from .tracing import JSON, LINES, RUN, STORE, TraceError, change, chosen_run, prices, print_json, print_lines, table
 
 

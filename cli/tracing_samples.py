@@ -13,8 +13,8 @@ from rich.text import Text
 
 from ..store.connections import reading
 from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
-from .terminal import terminal
 from ..viewer.asked import Prices
+from .terminal import terminal
 from .tracing import JSON, LINES, RUN, STORE, change, chosen_run, prices, print_json, print_lines, table
 
 _ANY_WIDTH: Final = 10_000
