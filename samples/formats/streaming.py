@@ -23,10 +23,12 @@ MAX_ROW: Final = 64_000_000
 _CHUNK: Final = 1 << 18
 _TAIL: Final = 4096
 _BOM: Final = codecs.BOM_UTF8
-_NEXT: Final = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+(["\[\]{}])', re.DOTALL)
+# Groups are `(?>(...)*)` and not `(...)*+`, which loses matches before Python 3.11.5 (CPython's gh-106052).
+_STRING: Final = rb'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
+_NEXT: Final = re.compile(rb'(?>(?:[^"\[\]{}]++|' + _STRING + rb')*)(["\[\]{}])', re.DOTALL)
 """The next bracket outside of strings, or the quote of a string that has not ended yet."""
 _GAP: Final = re.compile(rb"[\s,]*")
-_BARE: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\]"][^\s,\]]*', re.DOTALL)
+_BARE: Final = re.compile(_STRING + rb'|[^\s,\]"][^\s,\]]*', re.DOTALL)
 
 
 class FormatError(EvolgraphError):
