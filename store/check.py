@@ -128,17 +128,17 @@ class _Examination:
         """Rows of samples that `run` does not have."""
         for table in _OF_SAMPLES:
             found = (
-                f"SELECT sample, count(*) FROM {table} WHERE run = ?1"  # noqa: S608
-                " AND sample NOT IN (SELECT id FROM samples WHERE run = ?1) GROUP BY 1"
+                f"SELECT sample, count(*) FROM {table} WHERE run = :run"  # noqa: S608
+                " AND sample NOT IN (SELECT id FROM samples WHERE run = :run) GROUP BY 1"
             )
-            for sample, count in self._db.execute(found, (run,)):
+            for sample, count in self._db.execute(found, {"run": run}):
                 yield _problem(table, sample, f"{count} rows of a sample that the run does not have")
         threads = (
             "SELECT thread, checkpoint FROM checkpoints"
-            " WHERE namespace = '' AND thread >= ?1 || '/' AND thread < ?1 || '0'"
-            " AND substr(thread, length(?1) + 2) NOT IN (SELECT id FROM samples WHERE run = ?1)"
+            " WHERE namespace = '' AND thread >= :run || '/' AND thread < :run || '0'"
+            " AND substr(thread, length(:run) + 2) NOT IN (SELECT id FROM samples WHERE run = :run)"
         )
-        for thread, checkpoint in self._db.execute(threads, (run,)):
+        for thread, checkpoint in self._db.execute(threads, {"run": run}):
             # Before a sample enters the graph there is a state without it.
             if "sample" in loaded_checkpoint(checkpoint, thread)["channel_values"]:
                 sample = thread.partition("/")[2]

@@ -46,8 +46,8 @@ _PARTS_REMEMBERED = 8192
 
 def maybe_billed(db: sqlite3.Connection, run: str) -> int:
     """Requests of `run` that may have been paid for nothing; while it goes on, those under way among them."""
-    lost = "SELECT (SELECT total(maybe_billed) FROM calls WHERE run = ?1) + count(*) FROM sending WHERE run = ?1"
-    return int(db.execute(lost, (run,)).fetchone()[0])
+    lost = "SELECT (SELECT total(maybe_billed) FROM calls WHERE run = :run) + count(*) FROM sending WHERE run = :run"
+    return int(db.execute(lost, {"run": run}).fetchone()[0])
 
 
 class Ledger:

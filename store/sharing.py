@@ -7,7 +7,7 @@ _SHARING: Final = """
     SELECT shown, id FROM (
         SELECT s.id, shown, count(*) OVER (PARTITION BY shown) AS sharers FROM (
             SELECT *, (SELECT group_concat(json_extract(value, '$.sha256'), ' ') FROM json_each(images)) AS shown
-            FROM samples WHERE run = ?1) s
+            FROM samples WHERE run = ?) s
         JOIN v_settled e ON e.run = s.run AND e.sample = s.id AND e.status <> 'failed')
     WHERE sharers > 1 ORDER BY shown, id"""
 

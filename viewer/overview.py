@@ -170,8 +170,8 @@ def _throughput(asked: Asked) -> dict[str, Any]:
     ).fetchone()
     seconds = (last - first) // _BUCKETS + 1
     rows = asked.db.execute(
-        "SELECT (second - ?1) / ?2, sum(calls), total(prompt_tokens) + total(completion_tokens)"
-        " FROM call_totals WHERE run = ?3 AND calls GROUP BY 1",
+        "SELECT (second - ?) / ?, sum(calls), total(prompt_tokens) + total(completion_tokens)"
+        " FROM call_totals WHERE run = ? AND calls GROUP BY 1",
         (first, seconds, asked.run),
     ).fetchall()
     calls, tokens = [0] * _BUCKETS, [0.0] * _BUCKETS

@@ -66,8 +66,8 @@ def _rows(asked: Asked) -> list[tuple[int, str, int, float, int, float]]:
         return []
     step = max((last - first) // _STRETCHES + 1, _LEAST)
     return asked.db.execute(
-        "SELECT (r.seq - ?1) / ?2, d.direction, count(*), total(r.reward), count(r.reward), total(d.propensity)"
+        "SELECT (r.seq - ?) / ?, d.direction, count(*), total(r.reward), count(r.reward), total(d.propensity)"
         " FROM rewards r JOIN decisions d ON d.run = r.run AND d.sample = r.sample AND d.round = r.round"
-        " WHERE r.run = ?3 GROUP BY 1, 2",
+        " WHERE r.run = ? GROUP BY 1, 2",
         (first, step, asked.run),
     ).fetchall()

@@ -107,8 +107,10 @@ def serving(*words: str) -> Iterator[str]:
     """`evolgraph serve` with these words; gives its URL."""
     with subprocess.Popen([SCRIPT, "serve", "--port", "0", *words], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        yield json.loads(server.stdout.readline())["url"]
-        server.send_signal(signal.SIGTERM)
+        try:
+            yield json.loads(server.stdout.readline())["url"]
+        finally:
+            server.send_signal(signal.SIGTERM)
 
 
 def test_an_evolution_at_a_server_that_ignores_schemas_loses_no_round(evolgraph: Run, tmp_path: Path) -> None:
