@@ -202,6 +202,13 @@ async def test_boxes_that_a_judge_confirmed_may_be_cited_later() -> None:
     assert played.verdicts(2)["q0"]["accepted"]
 
 
+async def test_a_box_that_is_proposed_again_and_again_is_remembered_once() -> None:
+    crack = {"label": "crack", "bbox": [0.7, 0.6, 0.75, 0.65]}
+    played = await play(Rules(write=lambda question, ask: {"proposed_boxes": [crack]}), rounds=3)
+    assert {row["accepted"] for number in (1, 2, 3) for row in played.verdicts(number).values()} == {True}
+    assert [box["label"] for box in played.final["proposed"]] == ["crack"]
+
+
 async def test_a_box_that_the_judge_turned_down_is_not_remembered() -> None:
     crack = {"label": "crack", "bbox": [0.7, 0.6, 0.75, 0.65]}
     rules = Rules(write=lambda question, ask: {"proposed_boxes": [crack]}, judge=refuse("q0", "q1", grounded=False))
