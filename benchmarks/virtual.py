@@ -38,8 +38,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._returned)
         return future
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """As usual, but without a `timeout`: no time passes while the threads end."""
+    async def shutdown_default_executor(self, *_: object) -> None:
+        """As usual, but without a time limit: no time passes while the threads end."""
         self._threads += 1
         try:
             await super().shutdown_default_executor()

@@ -76,7 +76,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--seed", default=0, show_default=True, help="Seeds routing and sampling.")
 @click.option("--prompts", type=_PATH, help="Folder of prompt texts that replace single ones.")
 @click.option("--resume", type=click.Choice(["auto", "never"]), default="auto", show_default=True)
-@click.option("--extend", is_flag=True, help="Go on with more rounds or a higher target than the store's run had.")
+@click.option("--extend", is_flag=True, help="Go on with more rounds, a higher target or higher max_tokens.")
 @click.option("--retry-failed", is_flag=False, flag_value="", metavar="[KIND]", help="Take failed samples up again.")
 @click.option("--checkpoints", type=click.Choice(["latest", "all"]), default="latest", show_default=True)
 @click.option(

@@ -1,5 +1,7 @@
 """Which run a store holds, and whether this start may go on with it."""
 
+import math
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -41,7 +43,8 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 EXTENSIBLE: Final = ("rounds", "target")
-"""What `extend` may raise."""
+"""What `extend` may raise, beside the models' `max_tokens`."""
+_TOKEN_LIMIT: Final = re.compile(r"(?:, )?'max_tokens': (\d+)")
 
 
 async def claim(
@@ -55,8 +58,8 @@ async def claim(
 ) -> Run:
     """The run that `store` holds when it is this one, or a new one in an empty store.
 
-    `name` is the id of a new run. With `extend` it may differ in more rounds and a higher target. Raises RunError when
-    it holds another one, or any at all without `resume`.
+    `name` is the id of a new run. With `extend` it may differ in more rounds, a higher target and higher token limits.
+    Raises RunError when it holds another one, or any at all without `resume`.
     """
     known = await store.read(newest_run)
     if known is None:
@@ -75,4 +78,18 @@ async def claim(
 
 def _extends(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     raised = {name: before[name] for name in EXTENSIBLE if before[name] < now[name]}
+    if _lets_reply_longer(before["models"], now["models"]):
+        raised["models"] = before["models"]
     return not difference(before, {**now, **raised})
+
+
+def _lets_reply_longer(before: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether the models are the same, but for `max_tokens` that no one has less of."""
+    limits, others = _token_limits(before), _token_limits(now)
+    return limits.keys() == others.keys() and all(limits[model] <= others[model] for model in limits)
+
+
+def _token_limits(models: Sequence[str]) -> dict[str, float]:
+    """By model as in a fingerprint, without its `max_tokens`: these; infinite where the server decides."""
+    found = {_TOKEN_LIMIT.sub("", model): _TOKEN_LIMIT.search(model) for model in models}
+    return {model: int(limit[1]) if limit else math.inf for model, limit in found.items()}

@@ -121,6 +121,11 @@ def identity_or_digest(row: Mapping[str, Any]) -> str:
     """The row's `id`; for a row without one 16 hex digits that follow from its content."""
     if row.get("id") is not None:
         return identity(row)
+    return content_digest(row)
+
+
+def content_digest(row: Mapping[str, Any]) -> str:
+    """16 hex digits that follow from what `row` holds, in whatever order its fields are."""
     data = orjson.dumps(row, default=_digest, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(data).hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from ..images import ImageError, ImageRoot
 from ..remote import is_url
 from ..sample import Image, Sample
 from . import llava, mmevol, openai, sharegpt
-from .fields import Draft, Reference, RowError, Unknown, kind
+from .fields import Draft, Reference, RowError, Unknown, content_digest, kind
 from .streaming import Extent, FormatError, Row
 from .streaming import rows as text_rows
 from .tables import is_table, table_rows
@@ -124,12 +124,13 @@ async def read_ahead(
 
 @dataclass(slots=True)
 class _Reading:
-    """A file as it is read; `taken` holds the ids and the rows that have them."""
+    """A file as it is read: the ids that are `taken`, and what rows have `said`, as a hash, with their numbers."""
 
     images: ImageRoot
     layout: Layout | None
     unknown: Unknown
-    taken: dict[str, int] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    said: dict[int, int] = field(default_factory=dict)
 
     def sample(self, row: Row, number: int) -> Sample | Rejected:
         where = row.where
@@ -139,7 +140,7 @@ class _Reading:
             where = _named(where, row.value)
             draft = _draft(row.value, self.layout)
             sample = Sample(
-                id=_free_id(draft, self.taken),
+                id=self._free_id(draft, row.value),
                 images=tuple(_inspected(self.images, image) for image in draft.images),
                 caption=draft.caption,
                 boxes=draft.boxes,
@@ -150,9 +151,29 @@ class _Reading:
             return Rejected(where, f"image: {error}", row.value)
         except RowError as error:
             return Rejected(where, str(error), row.value)
-        self.taken[sample.id] = number
+        self.taken.add(sample.id)
+        self.said.setdefault(_said(draft), number)
         self.unknown.update(draft.unknown)
+        if sample.id != draft.id:
+            self.unknown["id", "repeated"] += 1
         return sample
+
+    def _free_id(self, draft: Draft, row: Mapping[str, Any]) -> str:
+        """The row's id; where another row has it, its `hash_id`, or its id and a digest of what it holds.
+
+        LLaVA's files ask of an image in several rows of one id, and published MMEvol files repeat ids. A row that
+        says what another said, under the same id, is refused.
+        """
+        if first := self.said.get(_said(draft)):
+            told = f"duplicate id {draft.id!r}: row {first} has it too and says the same"
+            raise RowError("id", told, "leave one of them out")
+        for name in (draft.id, draft.spare_id):
+            if name and name not in self.taken:
+                return name
+        name = f"{draft.id}-{content_digest(row)[:8]}"
+        if name in self.taken:
+            raise RowError("id", f"duplicate id {draft.id!r}: other rows have it and {name!r}", "give each its own id")
+        return name
 
 
 def _named(where: str, row: object) -> str:
@@ -180,10 +201,7 @@ def _draft(row: object, layout: Layout | None) -> Draft:
     return layout.parse(row)
 
 
-def _free_id(draft: Draft, taken: Mapping[str, int]) -> str:
-    """The row's id, or its `hash_id` when another row has the id: published MMEvol files repeat ids."""
-    if draft.id not in taken:
-        return draft.id
-    if draft.spare_id and draft.spare_id not in taken:
-        return draft.spare_id
-    raise RowError("id", f"duplicate id {draft.id!r}: row {taken[draft.id]} has it too", "give each its own id")
+def _said(draft: Draft) -> int:
+    """A hash of all that tells rows apart."""
+    asked = tuple((qa.question, qa.answer) for qa in draft.qas)
+    return hash((draft.id, draft.spare_id, draft.images, draft.caption, asked))

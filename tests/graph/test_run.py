@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +301,26 @@ async def test_more_rounds_go_on_from_where_the_run_had_ended(tmp_path: Path, en
     assert more.query("SELECT count(*) FROM v_settled") == [(10,)]
     with pytest.raises(RunError, match="rounds was 2, is 1"):
         await start(tmp_path / "run.db", endpoints=endpoints, rounds=1, extend=True)
+
+
+async def test_replies_may_become_longer_in_an_extended_run_and_not_shorter(
+    tmp_path: Path, endpoints: list[Endpoint]
+) -> None:
+    def limited(tokens: int | None) -> list[Endpoint]:
+        return [replace(endpoint, max_tokens=tokens) for endpoint in endpoints]
+
+    store = tmp_path / "run.db"
+    await start(store, endpoints=limited(4096), rounds=1)
+    with pytest.raises(RunError, match=r"'max_tokens': 4096.*'max_tokens': 16384.*add --extend"):
+        await start(store, endpoints=limited(16384), rounds=1)
+    more = await start(store, endpoints=limited(16384), rounds=2, extend=True)
+    assert (more.summary.calls, more.summary.pending) == (20, 0)
+    with pytest.raises(RunError, match="max_tokens"):
+        await start(store, endpoints=limited(4096), rounds=2, extend=True)
+    assert (await start(store, endpoints=limited(None), rounds=2, extend=True)).summary.calls == 0
+    other = [replace(endpoint, temperature=0.1) for endpoint in limited(None)]
+    with pytest.raises(RunError, match="temperature"):
+        await start(store, endpoints=other, rounds=2, extend=True)
 
 
 async def test_failed_samples_are_taken_up_again_and_others_left_alone(

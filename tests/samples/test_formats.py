@@ -1,10 +1,12 @@
 """Seed files are read row by row; what is wrong is told in one line, and a bad row does not stop the rest."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from evolgraph.samples.formats.fields import content_digest
 from evolgraph.samples.formats.reader import FormatError, Rejected, read, read_ahead
 from evolgraph.samples.formats.streaming import rows
 from evolgraph.samples.sample import Sample
@@ -279,11 +281,25 @@ def test_a_bad_row_is_told_and_the_rest_goes_on(folder, row, told):
     assert ids(items) == [None, "good"]
 
 
-def test_a_repeated_id_names_both_unless_a_hash_id_tells_them_apart(folder):
-    items = seeds(folder, mmevol(), llava(), mmevol(hash_id="1_a.png"), mmevol(hash_id="1_a.png"))
+def test_a_repeated_row_names_both_unless_a_hash_id_tells_them_apart(folder):
+    items = seeds(folder, mmevol(), mmevol(), mmevol(hash_id="1_a.png"), mmevol(hash_id="1_a.png"))
     assert ids(items) == ["a", None, "1_a.png", None]
-    assert "item 2 (a): id: duplicate id 'a': row 1 has it too" in rejection(items, 1)
-    assert "row 1 has it" in rejection(items, 3)
+    assert "item 2 (a): id: duplicate id 'a': row 1 has it too and says the same" in rejection(items, 1)
+    assert "row 3 has it" in rejection(items, 3)
+
+
+def test_rows_of_one_id_that_ask_other_things_are_all_read(folder):
+    """LLaVA's instruction file asks of an image in up to three rows of one id."""
+    asked = ("What?", "Where?", "Whose?", "What?")
+    told = [llava("a", turns=(f"<image>\n{question}", "A desk.")) for question in asked]
+    items = seeds(folder, *told)
+    first, second, third, again = map(str, ids(items))
+    assert (first, again) == ("a", "None")
+    assert re.fullmatch(r"a-[0-9a-f]{8}", second) and re.fullmatch(r"a-[0-9a-f]{8}", third) and second != third
+    assert "row 1 has it too and says the same" in rejection(items, 3)
+    assert ids(seeds(folder, told[2], told[0])) == ["a", f"a-{content_digest(told[0])[:8]}"]
+    taken = seeds(folder, told[0], llava(second), told[1])
+    assert "duplicate id 'a': other rows have it and" in rejection(taken, 2)
 
 
 def test_several_images_and_a_list_of_one_are_accepted(folder):
