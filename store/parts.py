@@ -1,6 +1,7 @@
 """Message texts by content: what several calls sent is stored once."""
 
 import hashlib
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -14,7 +15,8 @@ piece is "#" and the hash of a stored text, or a short text as it is."""
 
 # Landmarks of the agents' data blocks: a question is sent by several calls, between other words. A text is always the
 # concatenation of its pieces; where it is cut only decides how much of it is shared.
-_LANDMARKS: Final = ('{"id":', ',"proposed_boxes"', '},"evolved"', '},"parent"', '},"evidence"', "},\n", "}]\n")
+_BEGINS: Final = ('{"id":', ',"proposed_boxes"')
+_ENDS: Final = re.compile(r'\}(?=,\n|\]\n|,"(?:evolved|parent|evidence)")')
 _MARK: Final = "\0"
 _SHORT: Final = 48
 
@@ -80,6 +82,6 @@ def _cut(text: str) -> list[str]:
     """`text` in pieces that begin at the landmarks."""
     if _MARK in text:
         return [text]
-    for landmark in _LANDMARKS:
+    for landmark in _BEGINS:
         text = text.replace(landmark, _MARK + landmark)
-    return text.split(_MARK)
+    return _ENDS.sub(_MARK + "}", text).split(_MARK)
