@@ -78,16 +78,17 @@ def _converted(mode: str, *, turn: int, moving: bool) -> tuple[str, ...]:
 def encoded(data: bytes, max_side: int, max_pixels: int) -> tuple[bytes, str]:
     """Bytes and MIME type to send: an upright 8-bit grey or RGB JPEG or PNG whose longer side is at most `max_side`.
 
-    A file that is that already is sent as it is. Of an animation the first frame is taken.
+    A file that is that already is sent as it is, and not decoded: `measure` has done that. Of an animation the first
+    frame is taken.
     """
     with _opened(data, max_pixels) as image:
         lossless = image.format in {"PNG", "GIF", "BMP"}
         fits = max(image.size) <= max_side
+        if fits and _plain(image):
+            return data, f"image/{image.format}".lower()
         if not fits:
             image.draft(None, (max_side, max_side))
         image.load()
-        if fits and _plain(image):
-            return data, f"image/{image.format}".lower()
         turn = _TURNS.get(_orientation(image))
         pixels = _flat(image)
         pixels.thumbnail((max_side, max_side))
