@@ -139,8 +139,12 @@ class _Reading:
                 raise RowError("row", row.error, "correct the row")
             where = _named(where, row.value)
             draft = _draft(row.value, self.layout)
+            name = self._free_id(draft, row.value)
+            # Also where an image is missing now: the next start, which may find it, gives the other rows the same ids.
+            self.taken.add(name)
+            self.said.setdefault(_said(draft), number)
             sample = Sample(
-                id=self._free_id(draft, row.value),
+                id=name,
                 images=tuple(_inspected(self.images, image) for image in draft.images),
                 caption=draft.caption,
                 boxes=draft.boxes,
@@ -151,8 +155,6 @@ class _Reading:
             return Rejected(where, f"image: {error}", row.value)
         except RowError as error:
             return Rejected(where, str(error), row.value)
-        self.taken.add(sample.id)
-        self.said.setdefault(_said(draft), number)
         self.unknown.update(draft.unknown)
         if sample.id != draft.id:
             self.unknown["id", "repeated"] += 1

@@ -2,13 +2,14 @@
 
 import json
 import re
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from evolgraph.samples.formats.fields import content_digest
 from evolgraph.samples.formats.reader import FormatError, Rejected, read, read_ahead
-from evolgraph.samples.formats.streaming import rows
+from evolgraph.samples.formats.streaming import Row, rows
 from evolgraph.samples.sample import Sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -302,6 +303,21 @@ def test_rows_of_one_id_that_ask_other_things_are_all_read(folder):
     assert "duplicate id 'a': other rows have it and" in rejection(taken, 2)
 
 
+def test_ids_are_the_same_when_an_image_that_was_missing_is_there(folder):
+    told = [llava("a", image="late.png"), llava("a", turns=("<image>\nWhere?", "There.")), llava("a", image="b.png")]
+    before = seeds(folder, *told)
+    Pillow.new("RGB", (6, 8), "green").save(folder / "late.png")
+    assert ids(before) == [None, *ids(seeds(folder, *told))[1:]]
+    assert ids(seeds(folder, *told))[0] == "a"
+
+
+def test_a_repeated_row_that_no_digest_can_be_made_of_is_a_bad_row(folder):
+    deep = json.loads("[" * 300 + "]" * 300)
+    items = seeds(folder, llava(more=deep), llava(turns=("<image>\nWhere?", "There."), more=deep), llava("b"))
+    assert ids(items) == ["a", None, "b"]
+    assert "row: cannot be told apart: Recursion limit reached (give it an id of its own)" in rejection(items, 1)
+
+
 def test_several_images_and_a_list_of_one_are_accepted(folder):
     one, several = samples(
         seeds(
@@ -323,6 +339,21 @@ def test_a_long_file_is_streamed(folder):
     found = read(path)
     assert ids(next(found) for _ in range(3)) == ["s0", "s1", "s2"]
     assert sum(1 for _ in found) == 1997
+
+
+@pytest.mark.parametrize(
+    "item", ['["' + "\\n" * 400_000 + '"]', '"' + "\\n" * 400_000 + '"', "[" + '"a",' * 200_000 + "1]"]
+)
+def test_a_row_of_many_strings_or_escapes_takes_no_more_memory_than_its_text(tmp_path, monkeypatch, item):
+    path = tmp_path / "long.json"
+    path.write_text(f"[{item}]")
+    monkeypatch.setattr("evolgraph.samples.formats.streaming._row", lambda where, text: Row(where, len(text)))
+    tracemalloc.start()
+    try:
+        assert [row.value for row in rows(path)] == [len(item)]
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(item) + 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 json_values = st.recursive(
