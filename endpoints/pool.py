@@ -90,13 +90,13 @@ class Pool:
     def __init__(self, endpoints: Sequence[Endpoint], clock: Clock) -> None:
         if not endpoints:
             raise EndpointError("no endpoint given", remedy="name one with --endpoint and --model", kind="setup")
+        check_alike(endpoints)
         self._clock = clock
         self.lanes = [Lane(endpoint, clock, self._send_away_from_lost, self._relieve) for endpoint in endpoints]
         self._groups: dict[tuple[str, ...], Group] = {}
         self._by_role: dict[str, Group] = {}
         for role in dict.fromkeys(role for endpoint in endpoints for role in endpoint.roles):
             lanes = [lane for lane in self.lanes if role in lane.endpoint.roles]
-            _check_alike(role, [lane.endpoint for lane in lanes])
             # Roles with the same endpoints share what is known of their images.
             urls = tuple(lane.endpoint.url for lane in lanes)
             self._by_role[role] = self._groups.setdefault(urls, Group(lanes))
@@ -178,9 +178,11 @@ def _given_up(lane: Lane) -> EndpointError:
     )
 
 
-def _check_alike(role: str, endpoints: Sequence[Endpoint]) -> None:
-    first = endpoints[0]
-    for other in endpoints[1:]:
+def check_alike(endpoints: Sequence[Endpoint]) -> None:
+    """Raises EndpointError (kind `setup`) when endpoints of one role differ in the model or its parameters."""
+    firsts: dict[str, Endpoint] = {}
+    for other, role in ((endpoint, role) for endpoint in endpoints for role in endpoint.roles):
+        first = firsts.setdefault(role, other)
         if (other.model, other.sampling()) != (first.model, first.sampling()):
             raise EndpointError(
                 f"serves {other.model} for the role {role}, but {first.url} serves {first.model}",

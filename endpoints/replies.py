@@ -21,8 +21,8 @@ _THOUGHT: Final = re.compile(r"\s*(?:<think>|◁think▷|\[THINK\])")
 _THOUGHT_ENDS: Final = re.compile(r"</think>|◁/think▷|\[/THINK\]")
 _OBJECT: Final = re.compile(r'\{\s*["}]')
 """Where a JSON object may begin; a brace before anything else belongs to the prose around it."""
-# Not `(...)*+`, which loses matches before Python 3.11.5 (CPython's gh-106052).
-_TRAILING_COMMA: Final = re.compile(r'("(?>(?:[^"\\]|\\.)*)(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
+# Not `(...)*+`, which loses matches before Python 3.11.5 (CPython's gh-106052); what `(...)*` repeats stays in memory.
+_TRAILING_COMMA: Final = re.compile(r'("[^"\\]*+(?>(?:\\.[^"\\]*+)*)(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
 _MOST_OBJECTS: Final = 16
 _RANKS: Final = ("not-json", "schema", "check", "ok")

@@ -1,7 +1,7 @@
 """Which run a store holds, and whether this start may go on with it."""
 
+import ast
 import math
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -44,7 +44,6 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 EXTENSIBLE: Final = ("rounds", "target")
 """What `extend` may raise, beside the models' `max_tokens`."""
-_TOKEN_LIMIT: Final = re.compile(r"(?:, )?'max_tokens': (\d+)")
 
 
 async def claim(
@@ -91,5 +90,14 @@ def _lets_reply_longer(before: Sequence[str], now: Sequence[str]) -> bool:
 
 def _token_limits(models: Sequence[str]) -> dict[str, float]:
     """By model as in a fingerprint, without its `max_tokens`: these; infinite where the server decides."""
-    found = {_TOKEN_LIMIT.sub("", model): _TOKEN_LIMIT.search(model) for model in models}
-    return {model: int(limit[1]) if limit else math.inf for model, limit in found.items()}
+    return dict(map(_without_limit, models))
+
+
+def _without_limit(model: str) -> tuple[str, float]:
+    name, _, sampling = model.partition(" {")
+    try:
+        known = ast.literal_eval(f"{{{sampling}")
+    except (SyntaxError, ValueError):  # a name that holds a brace, or a number that is infinite
+        return model, math.inf
+    limit = known.pop("max_tokens", math.inf) if isinstance(known, dict) else None
+    return (f"{name} {known}", limit) if isinstance(limit, int | float) else (model, math.inf)

@@ -13,6 +13,7 @@ from ..agents.registry import directions, prompt_library
 from ..endpoints.client import Client
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.gate import Budget, Gate, Stopped
+from ..endpoints.pool import check_alike
 from ..errors import EvolgraphError
 from ..samples.embedded import kept_images
 from ..samples.formats.reader import Rejected
@@ -214,6 +215,7 @@ class Evolution:
         await self._feed.begin()
         self._store = await self._stack.enter_async_context(Store.open(self.store_path))
         self.endpoints = seated(await gathered(self.endpoints, self._models, self._stack), settings)
+        check_alike(self.endpoints)
         await check_policy(policy, [name for name in agents if name not in settings.ablate], list(agents))
         check_prompts(library, list(agents.values()))
         identity = fingerprint(settings, library, policy, self.endpoints, list(agents))

@@ -125,8 +125,11 @@ def identity_or_digest(row: Mapping[str, Any]) -> str:
 
 
 def content_digest(row: Mapping[str, Any]) -> str:
-    """16 hex digits that follow from what `row` holds, in whatever order its fields are."""
-    data = orjson.dumps(row, default=_digest, option=orjson.OPT_SORT_KEYS)
+    """16 hex digits that follow from what `row` holds, in whatever order its fields are. Raises RowError."""
+    try:
+        data = orjson.dumps(row, default=_digest, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise RowError("row", f"cannot be told apart: {error}", "give it an id of its own") from error
     return hashlib.sha256(data).hexdigest()[:16]
 
 

@@ -139,8 +139,12 @@ class _Reading:
                 raise RowError("row", row.error, "correct the row")
             where = _named(where, row.value)
             draft = _draft(row.value, self.layout)
+            name = self._free_id(draft)
+            # Also where an image is missing now: the next start, which may find it, gives the other rows the same ids.
+            self.taken.add(name)
+            self.said.setdefault(_said(draft), number)
             sample = Sample(
-                id=self._free_id(draft, row.value),
+                id=name,
                 images=tuple(_inspected(self.images, image) for image in draft.images),
                 caption=draft.caption,
                 boxes=draft.boxes,
@@ -151,15 +155,13 @@ class _Reading:
             return Rejected(where, f"image: {error}", row.value)
         except RowError as error:
             return Rejected(where, str(error), row.value)
-        self.taken.add(sample.id)
-        self.said.setdefault(_said(draft), number)
         self.unknown.update(draft.unknown)
         if sample.id != draft.id:
             self.unknown["id", "repeated"] += 1
         return sample
 
-    def _free_id(self, draft: Draft, row: Mapping[str, Any]) -> str:
-        """The row's id; where another row has it, its `hash_id`, or its id and a digest of what it holds.
+    def _free_id(self, draft: Draft) -> str:
+        """The row's id; where another row has it, its `hash_id`, or its id and a digest of what it asks.
 
         LLaVA's files ask of an image in several rows of one id, and published MMEvol files repeat ids. A row that
         says what another said, under the same id, is refused.
@@ -170,7 +172,7 @@ class _Reading:
         for name in (draft.id, draft.spare_id):
             if name and name not in self.taken:
                 return name
-        name = f"{draft.id}-{content_digest(row)[:8]}"
+        name = f"{draft.id}-{_digest(draft)}"
         if name in self.taken:
             raise RowError("id", f"duplicate id {draft.id!r}: other rows have it and {name!r}", "give each its own id")
         return name
@@ -203,5 +205,13 @@ def _draft(row: object, layout: Layout | None) -> Draft:
 
 def _said(draft: Draft) -> int:
     """A hash of all that tells rows apart."""
-    asked = tuple((qa.question, qa.answer) for qa in draft.qas)
-    return hash((draft.id, draft.spare_id, draft.images, draft.caption, asked))
+    return hash((draft.id, draft.spare_id, draft.images, draft.caption, _asked(draft)))
+
+
+def _digest(draft: Draft) -> str:
+    """8 hex digits that follow from the images, the caption and the questions, and from no field that is not kept."""
+    return content_digest({"images": draft.images, "caption": draft.caption, "asked": _asked(draft)})[:8]
+
+
+def _asked(draft: Draft) -> tuple[tuple[str, str], ...]:
+    return tuple((qa.question, qa.answer) for qa in draft.qas)

@@ -23,12 +23,11 @@ MAX_ROW: Final = 64_000_000
 _CHUNK: Final = 1 << 18
 _TAIL: Final = 4096
 _BOM: Final = codecs.BOM_UTF8
-# Groups are `(?>(...)*)` and not `(...)*+`, which loses matches before Python 3.11.5 (CPython's gh-106052).
-_STRING: Final = rb'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
-_NEXT: Final = re.compile(rb'(?>(?:[^"\[\]{}]++|' + _STRING + rb')*)(["\[\]{}])', re.DOTALL)
-"""The next bracket outside of strings, or the quote of a string that has not ended yet."""
-_GAP: Final = re.compile(rb"[\s,]*")
-_BARE: Final = re.compile(_STRING + rb'|[^\s,\]"][^\s,\]]*', re.DOTALL)
+# No group is repeated: each turn would stay in memory, and `(...)*+` loses matches before Python 3.11.5 (gh-106052).
+_NEXT: Final = re.compile(rb'["\[\]{}]')
+"""The next bracket or string."""
+_IN_STRING: Final = re.compile(rb'["\\]')
+_BARE: Final = re.compile(rb"[^\s,\]]+")
 
 
 class FormatError(EvolgraphError):
@@ -144,18 +143,34 @@ class _Scanner:
     def nested_end(self) -> int:
         depth, position = 0, 0
         while True:
-            found = _NEXT.match(self.buffer, position)
-            if found is None or found[1] == b'"':
-                position = len(self.buffer) if found is None else found.start(1)
+            found = _NEXT.search(self.buffer, position)
+            if found is None:
+                position = len(self.buffer)
                 self.need_more()
-                continue
-            position = found.end()
-            depth += 1 if found[1] in b"[{" else -1
-            if depth <= 0:
-                return position
+            elif found[0] == b'"':
+                position = self.string_end(found.end())
+            else:
+                position = found.end()
+                depth += 1 if found[0] in b"[{" else -1
+                if depth <= 0:
+                    return position
+
+    def string_end(self, position: int) -> int:
+        """Where the string ends that `position` is in; the buffer holds it whole afterwards."""
+        while True:
+            found = _IN_STRING.search(self.buffer, position)
+            if found is None:
+                position = max(position, len(self.buffer))
+                self.need_more()
+            elif found[0] == b'"':
+                return found.end()
+            else:
+                position = found.end() + 1
 
     def bare_end(self) -> int:
         """Bytes of a string, a number, a word or of stray text at the start of the buffer."""
+        if self.buffer.startswith(b'"'):
+            return self.string_end(1)
         while (found := _BARE.match(self.buffer)) is None or found.end() == len(self.buffer):
             self.need_more()
         return found.end()

@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -57,6 +58,16 @@ def test_what_stands_around_the_object_is_tolerated(name: str) -> None:
     parsed = read(READ[name])
     assert (parsed.kind, parsed.detail) == ("ok", "")
     assert parsed.value and (parsed.value.score, parsed.value.weight) == (7, 0.5)
+
+
+def test_a_long_string_is_mended_in_little_memory() -> None:
+    reply = f'{{"id": "{"x" * 400_000}", "score": 7, "weight": 0.5,}}'
+    tracemalloc.start()
+    try:
+        assert read(reply).kind == "ok"
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(reply)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_comma_in_a_string_stays() -> None:

@@ -10,18 +10,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evolgraph.endpoints.endpoint import Endpoint
+from evolgraph.endpoints.errors import EndpointError
 from evolgraph.errors import EvolgraphError
 from evolgraph.graph import Outcome, Settings, evolve
-from evolgraph.graph.identity import RunError
+from evolgraph.graph.identity import RunError, claim
 from evolgraph.samples.formats.reader import read
 from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import Sample
+from evolgraph.store.store import Store
 
 from ..conftest import SEEDS
 from ..left import Left
@@ -321,6 +324,41 @@ async def test_replies_may_become_longer_in_an_extended_run_and_not_shorter(
     other = [replace(endpoint, temperature=0.1) for endpoint in limited(None)]
     with pytest.raises(RunError, match="temperature"):
         await start(store, endpoints=other, rounds=2, extend=True)
+
+
+async def test_a_start_with_unlike_endpoints_leaves_the_run_as_it_was(
+    tmp_path: Path, endpoints: list[Endpoint]
+) -> None:
+    (one,) = endpoints
+    alike = [one, replace(one, url=one.url.replace("127.0.0.1", "localhost"))]
+    await start(tmp_path / "run.db", endpoints=alike, rounds=1)
+    with pytest.raises(EndpointError, match="need the same model"):
+        await start(tmp_path / "run.db", endpoints=[replace(one, max_tokens=8192), alike[1]], rounds=1, extend=True)
+    assert (await start(tmp_path / "run.db", endpoints=alike, rounds=1)).summary.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "may"),
+    [
+        ("{'temperature': 1.0, 'max_tokens': 9000}", "{'temperature': 1.0, 'max_tokens': 10000}", True),
+        ("{'max_tokens': 9000, 'top_k': 1}", "{'top_k': 1}", True),
+        ("{'top_k': 1}", "{'max_tokens': 9000, 'top_k': 1}", False),
+        (
+            "{'max_tokens': 9, 'reasoning': {'max_tokens': 20}}",
+            "{'max_tokens': 9, 'reasoning': {'max_tokens': 5}}",
+            False,
+        ),
+        ("{'reasoning': {'max_tokens': 2000}}", "{'reasoning': {}}", False),
+        ("{'top_p': inf}", "{'top_p': 1.0}", False),
+    ],
+)
+async def test_only_the_token_limit_of_replies_may_be_raised(tmp_path: Path, before: str, now: str, may: bool) -> None:
+    known = {"rounds": 1, "target": 8.0, "models": [f"evolver: m {before}", "judge: {j} {'temperature': 1.0}"]}
+    asked = known | {"models": [f"evolver: m {now}", "judge: {j} {'temperature': 1.0}"]}
+    async with Store.open(tmp_path / "run.db") as store:
+        await claim(store, known, 0)
+        with nullcontext() if may else pytest.raises(RunError):
+            await claim(store, asked, 0, extend=True)
 
 
 async def test_failed_samples_are_taken_up_again_and_others_left_alone(

@@ -2,13 +2,13 @@
 
 import json
 import re
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from evolgraph.samples.formats.fields import content_digest
 from evolgraph.samples.formats.reader import FormatError, Rejected, read, read_ahead
-from evolgraph.samples.formats.streaming import rows
+from evolgraph.samples.formats.streaming import Row, rows
 from evolgraph.samples.sample import Sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -297,9 +297,26 @@ def test_rows_of_one_id_that_ask_other_things_are_all_read(folder):
     assert (first, again) == ("a", "None")
     assert re.fullmatch(r"a-[0-9a-f]{8}", second) and re.fullmatch(r"a-[0-9a-f]{8}", third) and second != third
     assert "row 1 has it too and says the same" in rejection(items, 3)
-    assert ids(seeds(folder, told[2], told[0])) == ["a", f"a-{content_digest(told[0])[:8]}"]
+    assert ids(seeds(folder, told[0], told[2] | {"source": "x"})) == ["a", third]
+    assert ids(seeds(folder, told[2], told[0]))[0] == "a"
     taken = seeds(folder, told[0], llava(second), told[1])
     assert "duplicate id 'a': other rows have it and" in rejection(taken, 2)
+
+
+def test_ids_are_the_same_when_an_image_that_was_missing_is_there(folder):
+    told = [llava("a", image="late.png"), llava("a", turns=("<image>\nWhere?", "There.")), llava("a", image="b.png")]
+    before = seeds(folder, *told)
+    Pillow.new("RGB", (6, 8), "green").save(folder / "late.png")
+    assert ids(before) == [None, *ids(seeds(folder, *told))[1:]]
+    assert ids(seeds(folder, *told))[0] == "a"
+
+
+def test_a_row_without_an_id_that_no_digest_can_be_made_of_is_a_bad_row(folder):
+    deep = {"more": json.loads("[" * 300 + "]" * 300)}
+    unnamed = {name: value for name, value in llava(images=["a.png"]).items() if name not in ("id", "image")}
+    items = seeds(folder, llava() | deep, llava(turns=("<image>\nWhere?", "There.")) | deep, unnamed | deep, llava("b"))
+    assert [bool(name) for name in ids(items)] == [True, True, False, True]
+    assert "row: cannot be told apart: Recursion limit reached (give it an id of its own)" in rejection(items, 2)
 
 
 def test_several_images_and_a_list_of_one_are_accepted(folder):
@@ -323,6 +340,21 @@ def test_a_long_file_is_streamed(folder):
     found = read(path)
     assert ids(next(found) for _ in range(3)) == ["s0", "s1", "s2"]
     assert sum(1 for _ in found) == 1997
+
+
+@pytest.mark.parametrize(
+    "item", ['["' + "\\n" * 400_000 + '"]', '"' + "\\n" * 400_000 + '"', "[" + '"a",' * 200_000 + "1]"]
+)
+def test_a_row_of_many_strings_or_escapes_takes_no_more_memory_than_its_text(tmp_path, monkeypatch, item):
+    path = tmp_path / "long.json"
+    path.write_text(f"[{item}]")
+    monkeypatch.setattr("evolgraph.samples.formats.streaming._row", lambda where, text: Row(where, len(text)))
+    tracemalloc.start()
+    try:
+        assert [row.value for row in rows(path)] == [len(item)]
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(item) + 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 json_values = st.recursive(
