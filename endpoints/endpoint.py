@@ -82,7 +82,7 @@ class Endpoint:
             raise _wrong(self.url, f"extra_body sets {taken[0]}", "that field is filled in for every request")
 
     def sampling(self) -> dict[str, Any]:
-        """The parameters that shape a reply, as they stand in the request; part of a call's identity."""
+        """The parameters that shape a reply, as in the request; all but `max_tokens` are a call's identity."""
         known = {"temperature": self.temperature, "max_tokens": self.max_tokens}
         return {name: value for name, value in known.items() if value is not None} | dict(self.extra_body)
 

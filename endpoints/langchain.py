@@ -37,8 +37,8 @@ NO_KEY: Final = "EMPTY"
 class ChatEndpoint(Endpoint):
     """A LangChain chat model in the place of a server.
 
-    `model` and `url` are the names that it goes by in the store and in messages; by default its own. Its temperature,
-    token limit and further parameters are part of a call's identity, as those of a server are.
+    `model` and `url` are the names that it goes by in the store and in messages; by default its own. Its temperature
+    and further parameters are part of a call's identity, its token limit is not, as with those of a server.
     """
 
     is_server: ClassVar[bool] = False

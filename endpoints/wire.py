@@ -52,10 +52,14 @@ def _logical_part(part: TextPart | ImagePart) -> dict[str, Any]:
 
 
 def ledger_key(call: Call, model: str, sampling: dict[str, Any], messages: list[dict[str, Any]]) -> str:
-    """Hex SHA-256 of what a call is: never of where it is sent, when, or how often."""
+    """Hex SHA-256 of what a call is: never of where it is sent, when, or how often.
+
+    Nor of `max_tokens`: what was said in full under one limit stands under a higher one.
+    """
     who = call.key
+    shaping = {name: value for name, value in sampling.items() if name != "max_tokens"}
     said = [[turn["role"], [part.get("text", part.get("sha256")) for part in turn["parts"]]] for turn in messages]
-    identity = [who.sample, who.round, who.agent, call.step, who.take, model, said, sampling, call.seed]
+    identity = [who.sample, who.round, who.agent, call.step, who.take, model, said, shaping, call.seed]
     return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Reads seed files of any known layout, each row recognised by what it holds, as a stream."""
 
 import asyncio
+from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -124,25 +125,25 @@ async def read_ahead(
 
 @dataclass(slots=True)
 class _Reading:
-    """A file as it is read: the ids that are `taken`, and what rows have `said`, as a hash, with their numbers."""
+    """A file as it is read: the ids that are `taken`, by which row, and a hash of what each row `said`."""
 
     images: ImageRoot
     layout: Layout | None
     unknown: Unknown
-    taken: set[str] = field(default_factory=set)
-    said: dict[int, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+    said: "array[int]" = field(default_factory=lambda: array("q"))
 
     def sample(self, row: Row, number: int) -> Sample | Rejected:
         where = row.where
+        self.said.append(0)
         try:
             if row.error:
                 raise RowError("row", row.error, "correct the row")
             where = _named(where, row.value)
             draft = _draft(row.value, self.layout)
+            self.said[-1] = _said(draft)
             name = self._free_id(draft)
-            # Also where an image is missing now: the next start, which may find it, gives the other rows the same ids.
-            self.taken.add(name)
-            self.said.setdefault(_said(draft), number)
+            self.taken[name] = number
             sample = Sample(
                 id=name,
                 images=tuple(_inspected(self.images, image) for image in draft.images),
@@ -151,10 +152,11 @@ class _Reading:
                 topic=draft.topic,
                 qas=draft.qas,
             )
-        except ImageError as error:
-            return Rejected(where, f"image: {error}", row.value)
-        except RowError as error:
-            return Rejected(where, str(error), row.value)
+        except (ImageError, RowError) as error:
+            # It keeps its id: the next start, when it may be mended, gives the other rows the same ids.
+            if name := _written_id(row.value):
+                self.taken.setdefault(name, number)
+            return Rejected(where, f"image: {error}" if isinstance(error, ImageError) else str(error), row.value)
         self.unknown.update(draft.unknown)
         if sample.id != draft.id:
             self.unknown["id", "repeated"] += 1
@@ -166,21 +168,25 @@ class _Reading:
         LLaVA's files ask of an image in several rows of one id, and published MMEvol files repeat ids. A row that
         says what another said, under the same id, is refused.
         """
-        if first := self.said.get(_said(draft)):
-            told = f"duplicate id {draft.id!r}: row {first} has it too and says the same"
-            raise RowError("id", told, "leave one of them out")
-        for name in (draft.id, draft.spare_id):
+        for name in (draft.id, draft.spare_id, f"{draft.id}-{_digest(draft)}"):
             if name and name not in self.taken:
                 return name
-        name = f"{draft.id}-{_digest(draft)}"
-        if name in self.taken:
-            raise RowError("id", f"duplicate id {draft.id!r}: other rows have it and {name!r}", "give each its own id")
-        return name
+            if name and self.said[(first := self.taken[name]) - 1] == self.said[-1]:
+                told = f"duplicate id {draft.id!r}: row {first} has it too and says the same"
+                raise RowError("id", told, "leave one of them out")
+        told = f"duplicate id {draft.id!r}: other rows have it and {name!r}"
+        raise RowError("id", told, "give each its own id")
+
+
+def _written_id(row: object) -> str:
+    """The id as it stands in `row`; empty where there is none."""
+    name = row.get("id") if isinstance(row, dict) else None
+    return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else ""
 
 
 def _named(where: str, row: object) -> str:
-    name = row.get("id") if isinstance(row, dict) else None
-    return f"{where} ({name})" if isinstance(name, str | int) and str(name).isprintable() else where
+    name = _written_id(row)
+    return f"{where} ({name})" if name and name.isprintable() else where
 
 
 def _inspected(root: ImageRoot, image: Reference) -> Image:
@@ -204,14 +210,12 @@ def _draft(row: object, layout: Layout | None) -> Draft:
 
 
 def _said(draft: Draft) -> int:
-    """A hash of all that tells rows apart."""
-    return hash((draft.id, draft.spare_id, draft.images, draft.caption, _asked(draft)))
+    """A hash of all that is kept of a row."""
+    kept = (draft.id, draft.spare_id, draft.images, draft.caption, draft.boxes, draft.topic, draft.qas)
+    return hash(kept)
 
 
 def _digest(draft: Draft) -> str:
     """8 hex digits that follow from the images, the caption and the questions, and from no field that is not kept."""
-    return content_digest({"images": draft.images, "caption": draft.caption, "asked": _asked(draft)})[:8]
-
-
-def _asked(draft: Draft) -> tuple[tuple[str, str], ...]:
-    return tuple((qa.question, qa.answer) for qa in draft.qas)
+    asked = [(qa.question, qa.answer) for qa in draft.qas]
+    return content_digest({"images": draft.images, "caption": draft.caption, "asked": asked})[:8]

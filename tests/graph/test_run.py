@@ -24,6 +24,7 @@ from evolgraph.graph.identity import RunError, claim
 from evolgraph.samples.formats.reader import read
 from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import Sample
+from evolgraph.store.check import examine
 from evolgraph.store.store import Store
 
 from ..conftest import SEEDS
@@ -324,6 +325,17 @@ async def test_replies_may_become_longer_in_an_extended_run_and_not_shorter(
     other = [replace(endpoint, temperature=0.1) for endpoint in limited(None)]
     with pytest.raises(RunError, match="temperature"):
         await start(store, endpoints=other, rounds=2, extend=True)
+
+
+async def test_replies_stand_when_others_may_become_longer(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    store = tmp_path / "run.db"
+    limited = [replace(endpoint, max_tokens=4096) for endpoint in endpoints]
+    first = await start(store, endpoints=limited, budget_calls=23)
+    assert first.summary.pending > 0
+    longer = [replace(endpoint, max_tokens=16384) for endpoint in endpoints]
+    more = await start(store, endpoints=longer, extend=True)
+    assert first.summary.calls + more.summary.calls == 40
+    assert list(examine(store)) == []
 
 
 async def test_a_start_with_unlike_endpoints_leaves_the_run_as_it_was(

@@ -319,6 +319,21 @@ def test_a_row_without_an_id_that_no_digest_can_be_made_of_is_a_bad_row(folder):
     assert "row: cannot be told apart: Recursion limit reached (give it an id of its own)" in rejection(items, 2)
 
 
+def test_a_mended_row_leaves_the_other_ids_as_they_were(folder):
+    rest = [llava("a", turns=("<image>\nWhere?", "Here.")), llava("b")]
+    before = ids(seeds(folder, llava("a", turns=("<image>\n", "A cup.")), *rest))
+    after = ids(seeds(folder, llava("a"), *rest))
+    assert before[0] is None and before[1:] == after[1:]
+    assert (after[0], after[2]) == ("a", "b")
+
+
+def test_rows_of_one_id_that_differ_in_their_boxes_are_told_apart(folder):
+    det = [{"label": "cup", "bbox": [0.1, 0.1, 0.5, 0.5]}]
+    items = seeds(folder, mmevol(), mmevol(det=det), mmevol(det=det))
+    assert str(ids(items)[1]).startswith("a-")
+    assert "duplicate id 'a': row 2 has it too and says the same" in rejection(items, 2)
+
+
 def test_several_images_and_a_list_of_one_are_accepted(folder):
     one, several = samples(
         seeds(
