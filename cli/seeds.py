@@ -88,7 +88,8 @@ def check_command(
             problems.append({"place": problem.where, "reason": problem.reason})
         else:
             click.echo(f"{problem.where}: {problem.reason}")
-    told = found.told() | {"not_kept": _counted(unknown)}
+    repeated = unknown.pop(("id", "repeated"), 0)
+    told = found.told() | {"repeated_ids": repeated, "not_kept": _counted(unknown)}
     if as_json:
         click.echo(orjson.dumps({"seeds": str(seeds_path), **told, "problems": problems}).decode())
     elif found.samples:

@@ -78,8 +78,10 @@ def list_samples(
         print_lines(rows)
     else:
         _print(found, costs)
-        if count > len(found):
-            click.echo(f"{len(found)} of {count:,} samples: see --limit and --offset", err=True)
+    if not count:
+        click.echo("no sample is like that", err=True)
+    elif count > len(found):
+        click.echo(f"{len(found)} of {count:,} samples: see --limit and --offset", err=True)
 
 
 def _print(found: list[SampleTotals], costs: list[float | None]) -> None:

@@ -90,7 +90,8 @@ class RunTotals:
     """A run in numbers, over all its starts. Tokens are None when no reply told them.
 
     Pairs are `lost` that nobody ruled on, since their round's agent or judge failed. `statuses` counts the samples that
-    have begun, `pending` among them. Complexities are means over the samples that have both, None without any.
+    have begun, `pending` among them; `directions` the rounds that ended. Complexities are means over the samples that
+    have both, None without any.
     """
 
     statuses: Mapping[str, int]
@@ -113,6 +114,10 @@ _END = f"CASE WHEN accepted THEN 'accepted' WHEN {_UNRULED} THEN 'lost' ELSE 're
 _ENDS = "SELECT {end}, count(*) FROM verdicts WHERE run = ? GROUP BY 1"
 _REASONS = """SELECT code, count(*), min(reason) FROM verdicts WHERE run = ? AND {end} = ?
     GROUP BY code ORDER BY 2 DESC, 1"""
+_ENDED = """SELECT direction, count(*) FROM decisions d
+    WHERE run = ? AND EXISTS (SELECT 1 FROM rewards r WHERE (r.run, r.sample, r.round) = (d.run, d.sample, d.round))
+    GROUP BY 1 ORDER BY 1"""
+"""Rounds that ended; of samples under way the decision stands there before its round."""
 _RUNS = """(
     SELECT id, created_ns, seed, parent, fingerprint,
            (SELECT count(*) FROM samples s WHERE s.run = r.id) AS samples,
@@ -186,9 +191,7 @@ def totals(db: sqlite3.Connection, run: str) -> RunTotals:
         statuses = dict(db.execute("SELECT status, count(*) FROM v_settled WHERE run = ? GROUP BY 1", (run,)))
         (begun,) = db.execute("SELECT count(*) FROM samples WHERE run = ?", (run,)).fetchone()
         ruled = dict(db.execute(_ENDS.format(end=_END), (run,)))
-        directions = dict(
-            db.execute("SELECT direction, count(*) FROM decisions WHERE run = ? GROUP BY 1 ORDER BY 1", (run,))
-        )
+        directions = dict(db.execute(_ENDED, (run,)))
         calls, prompt, cached, completion = db.execute(
             "SELECT count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens) FROM calls WHERE run = ?",
             (run,),

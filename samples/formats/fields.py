@@ -18,6 +18,7 @@ Reference = str | bytes
 """Where an image is: a path under the image root, a data URI, or the bytes themselves."""
 Unknown = Counter[tuple[str, str]]
 """How often a label was outside its vocabulary: (`skill`, `form` or `manipulation`; the label) to a count."""
+_NO_IMAGE: Final = "name the image file; a row of text alone cannot be used"
 
 
 class RowError(Exception):
@@ -141,10 +142,10 @@ def image_references(row: Mapping[str, Any]) -> tuple[Reference, ...]:
     """The images of the row's `image` or `images`: one, or a list."""
     value = row.get("image", row.get("images"))
     if "image" not in row and value is None:
-        raise RowError("image", "missing image", "name the image file")
+        raise RowError("image", "missing image", _NO_IMAGE)
     if isinstance(value, list):
         if not value:
-            raise RowError("image", "missing image", "name the image file")
+            raise RowError("image", "missing image", _NO_IMAGE)
         return tuple(image_reference(entry, f"image[{index}]") for index, entry in enumerate(value))
     return (image_reference(value, "image"),)
 

@@ -52,6 +52,22 @@ def test_problems_are_listed_and_tell_by_the_exit_code(evolgraph: Run, tmp_path:
     assert (said.code, said.json["quarantined"], len(said.json["problems"])) == (1, 2, 2)
 
 
+def test_rows_of_one_id_are_counted_apart_from_what_is_not_kept(evolgraph: Run, tmp_path: Path) -> None:
+    shutil.copy(DATA / "desk.png", tmp_path)
+    first = json.loads((DATA / "llava.json").read_text())[0] | {"image": "desk.png"}
+    talk = [{"from": "human", "value": "<image>\nWhat stands on it?"}, {"from": "gpt", "value": "A lamp."}]
+    text = {"id": "t", "conversations": [{"from": "human", "value": "What is 2 + 2?"}, {"from": "gpt", "value": "4"}]}
+    rows = [first, first | {"conversations": talk}, text]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    said = evolgraph("seeds", "check", "rows.json")
+    assert said.out.splitlines()[0].endswith(
+        "image: missing image (name the image file; a row of text alone cannot be used)"
+    )
+    assert "repeated ids: 1\nnot kept: -\n" in said.out
+    told = evolgraph("seeds", "check", "rows.json", "--json").json
+    assert (told["samples"], told["repeated_ids"], told["not_kept"]) == (2, 1, {})
+
+
 def test_what_cannot_be_used_at_all_is_exit_2(evolgraph: Run, tmp_path: Path) -> None:
     assert "no such file" in evolgraph("seeds", "check", "gone.json").line
     assert "no format 'x'" in evolgraph("seeds", "check", DATA / "llava.json", "--format", "x").line

@@ -40,6 +40,10 @@ async def test_list_filters_and_sorts(run: Run) -> None:
     assert re.fullmatch(
         r"1 of \d+ samples: see --limit and --offset\n", run("trace", "list", "run.db", "--limit", "1").err
     )
+    for how in ("--json", "--ndjson"):
+        cut = run("trace", "list", "run.db", "--limit", "1", how)
+        assert (len(cut.out.splitlines()), cut.err) == (1, "1 of 3 samples: see --limit and --offset\n")
+    assert run("trace", "list", "run.db", "--direction", "nowhere").err == "no sample is like that\n"
     assert "needs --price-in" in run("trace", "list", "run.db", "--cost-from", "1").line
     assert "none of position" in run("trace", "list", "run.db", "--sort", "id;drop").line
 

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import json
 import re
 import shutil
 import sqlite3
@@ -23,6 +24,7 @@ from ..conftest import SEEDS
 from ..page import Page
 from .conftest import Evolved
 
+DATA = Path(__file__).parents[1] / "data"
 IMAGES = SEEDS.parent
 
 
@@ -31,6 +33,17 @@ def told(full: Evolved, evolgraph: Run) -> Any:
     said = evolgraph("report", full.store, "--json")
     assert said.code == 0, said.err
     return said.json
+
+
+def test_seeds_that_name_no_object_have_no_share_of_rare_ones(evolgraph: Run, tmp_path: Path) -> None:
+    shutil.copy(DATA / "desk.png", tmp_path)
+    row = json.loads((DATA / "llava.json").read_text())[0] | {"image": "desk.png"}
+    (tmp_path / "seeds.json").write_text(json.dumps([row]))
+    assert evolgraph("evolve", "seeds.json", "--rounds", "1").code == 0
+    assert evolgraph("report", "seeds.db", "-o", "report.html").code == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "The seeds do not say what their questions are about." in page
+    assert "ten commonest" not in page
 
 
 def mean(values: list[float]) -> float:
