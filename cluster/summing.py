@@ -82,7 +82,7 @@ def summary(folder: Path, run: str, status: Status, before: Paid | None, seconds
         samples=samples,
         **settled,
         pending=samples - sum(settled.values()),
-        quarantined=progress.quarantined,
+        quarantined=len(_bad_rows(folder, run)),
         calls=spent.calls,
         replayed=stats.replayed,
         accepted=sum(one.accepted for one in found),
@@ -122,14 +122,20 @@ def _placed(shard: Path, run: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def write_quarantine(folder: Path, run: str, path: Path) -> int:
     """Writes the seed rows that could not be used; without any there is no file. Gives their number."""
-    rows: list[dict[str, str]] = []
-    for shard in shards(folder):
-        with reading(shard) as db:
-            rows += quarantined(db, run)
+    rows = _bad_rows(folder, run)
     if not rows:
         path.unlink(missing_ok=True)  # that of an earlier start tells what is no longer so
         return 0
     return write_lines(path, rows)
+
+
+def _bad_rows(folder: Path, run: str) -> list[dict[str, str]]:
+    """Each once: a start may have handed a row to another worker than the start before."""
+    rows: dict[str, dict[str, str]] = {}
+    for shard in shards(folder):
+        with reading(shard) as db:
+            rows |= {row["where"]: row for row in quarantined(db, run)}
+    return list(rows.values())
 
 
 def reasons(folder: Path, run: str) -> dict[str, list[tuple[str, int, str]]]:

@@ -101,6 +101,7 @@ class Hand:
 
     def __init__(self, plan: Plan, take: Callable[[int], Awaitable[list[Handed] | None]], gate: SharedGate) -> None:
         kept = kept_images(plan.folder / MERGED)
+        self.whole = plan.settings.limit is None
         self.images = ImageRoot(plan.images or image_folder(plan.seeds), kept=kept, hosts=plan.hosts)
         concurrency = plan.settings.concurrency
         self._most = concurrency + max(1, concurrency // 4)

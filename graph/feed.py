@@ -23,6 +23,8 @@ class Rows(Protocol):
     """Where a run gets its rows from: `Feed`, or whoever shares the seeds out among several runs."""
 
     images: ImageRoot
+    whole: bool
+    """Whether these are all rows of the seeds, and not the first so many."""
 
     @property
     def expected(self) -> int:
@@ -59,6 +61,7 @@ class Feed:
         folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
         self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
         self._extent, self._limit = Extent(), limit
+        self.whole = limit is None
         self._known = len(seeds) if isinstance(seeds, Sized) else 0
         if isinstance(seeds, Path):
             found = read(seeds, self.images, layout=layout, extent=self._extent)

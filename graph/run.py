@@ -24,11 +24,12 @@ from ..store.runs import (
     Standing,
     end_session,
     failed,
-    forget_quarantine,
     quarantine,
+    quarantined,
     short_of,
     standing,
     start_session,
+    strike_quarantined,
     take_up_again,
 )
 from ..store.store import Store
@@ -178,6 +179,7 @@ class Evolution:
     async def summary(self) -> Summary:
         """The run in numbers, as far as it has come."""
         found: RunTotals = await self._store.read(lambda db: totals(db, self.run.id))
+        bad = await self._store.read(lambda db: sum(1 for _ in quarantined(db, self.run.id)))
         stats = self.client.stats
         settled = {status: found.statuses.get(status, 0) for status in STATUSES}
         samples = max(self.progress.seen, sum(found.statuses.values()))
@@ -188,7 +190,7 @@ class Evolution:
             samples=samples,
             **settled,
             pending=samples - sum(settled.values()),
-            quarantined=self.progress.quarantined,
+            quarantined=bad,
             calls=calls,
             replayed=stats.replayed,
             accepted=found.accepted,
@@ -240,7 +242,7 @@ class Evolution:
             checkpointer=saver,
         )
         self._walker = Walker(self.graph, saver) if is_walkable(settings.checkpoints) else None
-        await forget_quarantine(self._store, self.run.id)
+        self._bad_rows = await self._store.read(lambda db: {row["where"] for row in quarantined(db, self.run.id)})
         self._session = await start_session(self._store, self.run.id, self._feed.images.root)
 
     async def _take_up_again(self) -> None:
@@ -278,7 +280,9 @@ class Evolution:
             self.progress.expected = self._feed.expected
             if rejected := [row for _, row in batch if isinstance(row, Rejected)]:
                 self.progress.quarantined += len(rejected)
-                await quarantine(self._store, self.run.id, {row.where: row.reason for row in rejected})
+                reasons = {row.where: row.reason for row in rejected}
+                self._bad_rows -= reasons.keys()
+                await quarantine(self._store, self.run.id, reasons)
             for position, row in batch:
                 if isinstance(row, Sample):
                     self.progress.seen += 1
@@ -286,6 +290,8 @@ class Evolution:
                         await waiting.put((-len(row.qas), position, row))
         else:
             self.progress.read_all = True
+            if self._feed.whole:  # what an earlier start found and this one did not is no longer so
+                await strike_quarantined(self._store, self.run.id, self._bad_rows)
         for number in range(self.settings.concurrency):
             await waiting.put((_AFTER_ALL, number, None))
 

@@ -4,14 +4,14 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from .bulk import json_text
+from .bulk import Plain, insertions, json_text
 from .rows import snapshot
 from .store import Store
 
@@ -132,14 +132,22 @@ async def create_run(store: Store, run: str, fingerprint: Mapping[str, Any], see
 
 
 async def quarantine(store: Store, run: str, rows: Mapping[str, str]) -> None:
-    """Puts seed rows that cannot be used on record: by their place in the seeds, the reason."""
+    """Puts seed rows that cannot be used on record: by their place in the seeds, the reason.
+
+    What an earlier start told of these places is forgotten.
+    """
     kept = [{"run": run, "place": place, "reason": reason} for place, reason in rows.items()]
-    await store.writer.insert({"quarantine": kept})
+    await store.writer.write([_struck(run, rows), *insertions({"quarantine": kept})])
 
 
-async def forget_quarantine(store: Store, run: str) -> None:
-    """Strikes the rows from the record; every start reads all seeds anew."""
-    await store.writer.write([("DELETE FROM quarantine WHERE run = ?", (run,))])
+async def strike_quarantined(store: Store, run: str, places: Iterable[str]) -> None:
+    """Takes rows that can be used by now, or that the seeds no longer have, from the record."""
+    await store.writer.write([_struck(run, places)])
+
+
+def _struck(run: str, places: Iterable[str]) -> Plain:
+    sql = "DELETE FROM quarantine WHERE run = ? AND place IN (SELECT value FROM json_each(?))"
+    return sql, (run, json_text(list(places)))
 
 
 def quarantined(db: sqlite3.Connection, run: str) -> Iterator[dict[str, str]]:

@@ -396,6 +396,25 @@ async def test_failed_samples_are_taken_up_again_and_others_left_alone(
     ]
 
 
+async def test_bad_rows_stay_on_record_until_all_seeds_are_read_again(
+    tmp_path: Path, endpoints: list[Endpoint]
+) -> None:
+    folder = tmp_path / "seeds"
+    shutil.copytree(SEEDS.parent, folder)
+    rows = json.loads((folder / "seeds.json").read_text())
+    rows[8]["image"] = "gone.jpg"
+    (folder / "seeds.json").write_text(json.dumps(rows))
+    first = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints, rounds=1)
+    assert (first.summary.samples, first.summary.quarantined) == (9, 1)
+    told = first.query("SELECT * FROM quarantine")
+    part = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints, rounds=1, limit=3)
+    assert (part.summary.samples, part.summary.quarantined) == (9, 1)
+    assert part.query("SELECT * FROM quarantine") == told
+    (folder / "seeds.json").write_text(json.dumps(rows[:8]))
+    last = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints, rounds=1)
+    assert (last.summary.quarantined, last.query("SELECT * FROM quarantine")) == (0, [])
+
+
 async def test_a_row_that_is_mended_later_takes_its_place_in_the_results(
     undisturbed: Ran, tmp_path: Path, endpoints: list[Endpoint]
 ) -> None:

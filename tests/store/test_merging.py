@@ -27,6 +27,7 @@ class Part:
         self.images = ImageRoot(folder)
         self._rows = rows
         self.expected = len(rows)
+        self.whole = False
 
     async def begin(self) -> None:
         pass
