@@ -54,8 +54,8 @@ def card(
         made=sorted(after.directions.items(), key=lambda item: (-item[1], item[0])),
         scored=_scored(before, after),
         figure=_figure,
-        each=lambda contents, count: _figure(count / contents.questions if contents.questions else None),
-        share=lambda contents, count: f"{count / contents.questions:.1%}" if contents.questions else "-",
+        each=lambda contents, count: _figure(count / contents.questions if contents.labelled else None),
+        share=lambda contents, count: f"{count / contents.questions:.1%}" if contents.labelled else "-",
     )
 
 

@@ -13,7 +13,10 @@ SEED: Final = 0
 
 @dataclass(slots=True)
 class Means:
-    """Sums over questions, and their means: None over no questions, and for a complexity that was never judged."""
+    """Sums over questions, and their means: None over no questions, and for a complexity that was never judged.
+
+    Skills, steps and objects are None, too, where no question has any: it is not said what such seeds have.
+    """
 
     questions: int = 0
     skills: int = 0
@@ -35,11 +38,12 @@ class Means:
     def means(self) -> dict[str, Any]:
         """The number of questions, and the means over them."""
         number = self.questions
+        told = self.skills or self.steps or self.objects
         return {
             "questions": number,
-            "skills": self.skills / number if number else None,
-            "steps": self.steps / number if number else None,
-            "objects": self.objects / number if number else None,
+            "skills": self.skills / number if told else None,
+            "steps": self.steps / number if told else None,
+            "objects": self.objects / number if told else None,
             "complexity": self.complexity / self.scored if self.scored else None,
         }
 

@@ -77,6 +77,11 @@ class Contents:
                 self.total += version.score
 
     @property
+    def labelled(self) -> bool:
+        """Whether any of them has skills or steps; what LLaVA's layout tells has neither, nor a form."""
+        return bool(self.skills or self.steps)
+
+    @property
     def complexity(self) -> float | None:
         """The mean complexity of those that were judged."""
         return self.total / self.judged if self.judged else None

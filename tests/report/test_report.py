@@ -35,15 +35,20 @@ def told(full: Evolved, evolgraph: Run) -> Any:
     return said.json
 
 
-def test_seeds_that_name_no_object_have_no_share_of_rare_ones(evolgraph: Run, tmp_path: Path) -> None:
+def test_seeds_without_labels_are_not_told_to_have_none_of_what_labels_tell(evolgraph: Run, tmp_path: Path) -> None:
     shutil.copy(DATA / "desk.png", tmp_path)
     row = json.loads((DATA / "llava.json").read_text())[0] | {"image": "desk.png"}
     (tmp_path / "seeds.json").write_text(json.dumps([row]))
     assert evolgraph("evolve", "seeds.json", "--rounds", "1").code == 0
     assert evolgraph("report", "seeds.db", "-o", "report.html").code == 0
     page = (tmp_path / "report.html").read_text()
-    assert "The seeds do not say what their questions are about." in page
+    assert "the seeds have no labels" in page
+    assert "the seeds do not say what theirs are about" in page
     assert "ten commonest" not in page
+    told = evolgraph("report", "seeds.db", "--json").json["rounds"][0]
+    assert (told["questions"] > 0, told["skills"], told["steps"], told["objects"]) == (True, None, None, None)
+    assert evolgraph("export", "seeds.db", "--format", "llava", "-o", "out.json").code == 0
+    assert "| skills a question | - |" in (tmp_path / "out.json.README.md").read_text()
 
 
 def mean(values: list[float]) -> float:
