@@ -1,6 +1,7 @@
 """`evolgraph seeds`: make seed samples, and check those that you have."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from ..samples.statistics import Statistics
 from .terminal import terminal
 
 EXIT_BAD_ROWS: Final = 1
+_LISTED: Final = 20
+"""Bad rows with the same remedy that are listed."""
 
 
 @click.group()
@@ -70,30 +73,35 @@ def _drawn(count: int, seed: int, out: Path, reuse: int) -> dict[str, object]:
     help="Folder of the images.  [default: the seed file's]",
 )  # fmt: skip
 @click.option("--allow-image-host", "hosts", multiple=True, metavar="HOST", help="Fetch its images.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--all", "every", is_flag=True, help=f"List every bad row, not {_LISTED} of each kind.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every bad row.")
 @click.pass_context
 def check_command(
     ctx: click.Context, /, *, seeds_path: Path, layout: str | None, images: Path | None, hosts: tuple[str, ...],
-    as_json: bool,
+    every: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Read SEEDS as `evolve` would: every row that cannot be used, with line and remedy, and what the rest holds.
+    """Read SEEDS as `evolve` would: rows that cannot be used, with line and remedy, and what the rest holds.
 
     Exit code 0: every row can be used; 1: some cannot; 2: none can, or the file cannot be read.
     """
     found, unknown = Statistics(), Unknown()
     problems: list[dict[str, str]] = []
+    remedies: Counter[str] = Counter()
     root = ImageRoot(images or image_folder(seeds_path), hosts=hosts)
     for problem in _problems(seeds_path, root, layout, found, unknown):
+        remedies[problem.remedy] += 1
         if as_json:
             problems.append({"place": problem.where, "reason": problem.reason})
-        else:
+        elif every or remedies[problem.remedy] <= _LISTED:
             click.echo(f"{problem.where}: {problem.reason}")
     repeated = unknown.pop(("id", "repeated"), 0)
     told = found.told() | {"repeated_ids": repeated, "not_kept": _counted(unknown)}
     if as_json:
         click.echo(orjson.dumps({"seeds": str(seeds_path), **told, "problems": problems}).decode())
-    elif found.samples:
-        _show(told)
+    else:
+        _show_remedies(remedies, listed=None if every else _LISTED)
+        if found.samples:
+            _show(told)
     if not found.samples:
         line = f"none of {found.rejected} rows can be used"
         raise EvolgraphError(line, where=str(seeds_path), remedy="correct what is listed", kind="format")
@@ -114,6 +122,16 @@ def _problems(
 
 def _counted(unknown: Unknown) -> dict[str, int]:
     return {f"{kind} {label}": count for (kind, label), count in unknown.most_common(20)}
+
+
+def _show_remedies(remedies: Counter[str], listed: int | None) -> None:
+    """The bad rows by what would mend them, once some of them were not `listed`."""
+    if listed is None or not any(count > listed for count in remedies.values()):
+        return
+    hidden = sum(max(0, count - listed) for count in remedies.values())
+    click.echo(f"... and {hidden:,} more rows: --all lists them. All that cannot be used, by what would mend them:")
+    for remedy, count in remedies.most_common():
+        click.echo(f"{count:>9,}  {remedy or 'correct what is listed'}")
 
 
 def _show(told: dict[str, Any]) -> None:

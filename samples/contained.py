@@ -87,7 +87,9 @@ def _explained(error: OSError | UnicodeEncodeError, root: Path, path: str) -> Im
     if isinstance(error, UnicodeEncodeError):
         return ImageError("missing image: the path is not valid text", where=where, remedy="correct the path")
     if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
-        return ImageError(f"missing image: no such file under {root}", where=where, remedy="or give --images DIR")
+        return ImageError(
+            f"missing image: no such file under {root}", where=where, remedy="put it there, or give --images DIR"
+        )
     if error.errno == errno.ELOOP:
         return ImageError("link refused", where=where, remedy="copy the file under the image root")
     return ImageError(f"cannot be opened: {error.strerror}", where=where, remedy="make the file readable")

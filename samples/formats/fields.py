@@ -26,6 +26,7 @@ class RowError(Exception):
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f"{name}: {reason} ({remedy})")
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class Rejected:
     """The field, what is wrong with it, and the remedy, in one line."""
     row: Any
     """The row as it was read; its text where it is not JSON."""
+    remedy: str = ""
+    """The remedy alone, which rows with the same fault share."""
 
 
 def recognised(row: Mapping[str, Any]) -> Layout | None:
@@ -156,7 +158,8 @@ class _Reading:
             # It keeps its id: the next start, when it may be mended, gives the other rows the same ids.
             if name := _written_id(row.value):
                 self.taken.setdefault(name, number)
-            return Rejected(where, f"image: {error}" if isinstance(error, ImageError) else str(error), row.value)
+            told = f"image: {error}" if isinstance(error, ImageError) else str(error)
+            return Rejected(where, told, row.value, error.remedy)
         self.unknown.update(draft.unknown)
         if sample.id != draft.id:
             self.unknown["id", "repeated"] += 1

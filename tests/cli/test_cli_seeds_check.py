@@ -46,10 +46,25 @@ def test_problems_are_listed_and_tell_by_the_exit_code(evolgraph: Run, tmp_path:
     assert said.code == 1
     assert said.out.splitlines()[0].startswith("some.jsonl:2: row: not valid JSON")
     assert said.out.splitlines()[1] == (
-        "some.jsonl:3 (x): image: gone.png: missing image: no such file under . (or give --images DIR)"
+        "some.jsonl:3 (x): image: gone.png: missing image: no such file under . (put it there, or give --images DIR)"
     )
     said = evolgraph("seeds", "check", "some.jsonl", "--json")
     assert (said.code, said.json["quarantined"], len(said.json["problems"])) == (1, 2, 2)
+
+
+def test_many_bad_rows_of_a_kind_are_counted_and_listed_when_asked_for(evolgraph: Run, tmp_path: Path) -> None:
+    shutil.copy(DATA / "desk.png", tmp_path)
+    row = json.loads((DATA / "llava.json").read_text())[0] | {"image": "desk.png"}
+    rows = [row, row, *(row | {"id": f"x{number}", "image": f"gone{number}.png"} for number in range(30))]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    said = evolgraph("seeds", "check", "rows.json").out.splitlines()
+    assert sum("no such file" in line for line in said) == 20
+    assert "... and 10 more rows: --all lists them. All that cannot be used, by what would mend them:" in said
+    assert "       30  put it there, or give --images DIR" in said
+    assert "        1  leave one of them out" in said
+    everything = evolgraph("seeds", "check", "rows.json", "--all").out
+    assert everything.count("no such file") == 30 and "more rows" not in everything
+    assert len(evolgraph("seeds", "check", "rows.json", "--json").json["problems"]) == 31
 
 
 def test_rows_of_one_id_are_counted_apart_from_what_is_not_kept(evolgraph: Run, tmp_path: Path) -> None:
