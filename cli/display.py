@@ -15,7 +15,7 @@ from rich.text import Text
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.stats import Stats
 from ..graph.forecast import Forecast
-from ..graph.outcome import Progress, Summary
+from ..graph.outcome import STATUSES, Progress, Summary
 from ..graph.run import Evolution
 from .terminal import terminal
 
@@ -118,15 +118,15 @@ def show_estimate(estimate: dict[str, Any], out: Console) -> None:
 
 
 def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    counts = {name: summary[name] for name in ("reached", "exhausted", "stalled", "failed", "pending")}
+    counts = {name: summary[name] for name in (*STATUSES, "pending")}
     before, after = summary["complexity_before"], summary["complexity_after"]
-    pairs = summary["accepted"] + summary["rejected"]
+    pairs, settled = summary["accepted"] + summary["rejected"], sum(counts[name] for name in STATUSES)
     rows = [
         ("samples", f"{summary['samples']}  ({', '.join(f'{n} {name}' for name, n in counts.items() if n)})"),
         ("pairs", f"{summary['accepted']} accepted, {summary['rejected']} rejected" + (
             f"  ({summary['accepted'] / pairs:.0%} accepted)" if pairs else "")),
         ("rounds", ", ".join(f"{name} {count}" for name, count in sorted(summary["directions"].items())) or "none"),
-        ("complexity", _complexity(before, after)),
+        ("complexity", _complexity(before, after) if settled else "no sample is settled yet"),
         ("calls", f"{summary['calls']}" + (f", {summary['replayed']} replayed" if summary["replayed"] else "")),
         ("tokens", _tokens(summary)),
         ("time", f"{summary['seconds']:.1f} s" + (

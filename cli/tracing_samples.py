@@ -1,6 +1,7 @@
 """`evolgraph trace list`: samples of a run, filtered and sorted."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..store.connections import reading
-from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, listed
+from ..store.listing import SORTS, VERDICTS, Filter, Order, SampleTotals, choices, listed
 from ..viewer.asked import Prices
 from .terminal import terminal
 from .tracing import JSON, LINES, RUN, STORE, change, chosen_run, prices, print_json, print_lines, table
@@ -38,7 +39,7 @@ _STATUSES = ("pending", "reached", "exhausted", "stalled", "failed")
 @click.option("--score-to", type=float, help="Only samples of at most this complexity.")
 @click.option("--tokens-from", type=click.IntRange(0), help="Only samples that took at least so many tokens.")
 @click.option("--cost-from", type=click.FloatRange(0), help="Only samples that cost at least this; needs the prices.")
-@click.option("--text", help="Only samples with this in their id or caption.")
+@click.option("--text", help="Only samples with this in their id or caption, or without one in a question.")
 @click.option("--sort", default="position", show_default=True, help=f"{', '.join(SORTS)}; with a minus, falling.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(-1), help="-1: all.")
 @click.option("--offset", default=0, type=click.IntRange(0))
@@ -79,13 +80,28 @@ def list_samples(
     else:
         _print(found, costs)
     if not count:
-        click.echo("no sample is like that", err=True)
+        click.echo(f"no sample is like that{_misnamed(store, run, filters)}", err=True)
     elif count > len(found):
         click.echo(f"{len(found)} of {count:,} samples: see --limit and --offset", err=True)
 
 
+def _misnamed(store: Path, run: str, filters: Mapping[str, Any]) -> str:
+    """What the run has instead of what was asked for, where it has no such thing."""
+    with reading(store) as db:
+        known = choices(db, run)
+    known["reason"] = known.pop("code")
+    asked = {**filters, "reason": filters["code"]}
+    return "".join(
+        f"; no {name} {asked[name]!r} in this run, but {', '.join(names) or 'none at all'}"
+        for name, names in known.items()
+        if asked[name] and asked[name] not in names
+    )
+
+
 def _print(found: list[SampleTotals], costs: list[float | None]) -> None:
     out = terminal()
+    if not out.is_terminal and not os.environ.get("COLUMNS"):
+        out.width = _ANY_WIDTH  # for grep and files: no line is folded
     lines = _table(found, costs, wide=True)
     if Measurement.get(out, out.options.update(max_width=_ANY_WIDTH), lines).maximum > out.width:
         lines = _table(found, costs, wide=False)

@@ -129,9 +129,9 @@ class Filter:
     """Which samples: those that meet everything that is given.
 
     `verdict` is `accepted` or `rejected`: a pair of the sample was. `round` is one that the sample had; with a
-    `direction`, the round that went there. `text` is part of the id or the caption's beginning. Scores bound the
-    complexity after; `tokens_from` is the least number of tokens, `cost_from` the least cost, with the prices of a
-    million tokens in and out.
+    `direction`, the round that went there. `text` is part of the id or the caption's beginning, or
+    without a caption of a seed question. Scores bound the complexity after; `tokens_from` is the least number of
+    tokens, `cost_from` the least cost, with the prices of a million tokens in and out.
     """
 
     status: str | None = None
@@ -186,6 +186,9 @@ SORTS: Final = {
 }
 VERDICTS: Final = ("accepted", "rejected")
 _HOLDS = "instr({column}, json_quote(:{name}))"
+_ASKED: Final = """EXISTS (
+    SELECT 1 FROM generations g WHERE g.run = line.run AND g.sample = line.sample AND g.outcome = 'seed'
+    AND instr(lower(json_extract(g.content, '$.question')), lower(:text)))"""
 _CONDITIONS: Final = {
     "status": "status = :status",
     "direction": _HOLDS.format(column="directions", name="direction"),
@@ -198,14 +201,14 @@ _CONDITIONS: Final = {
     "score_to": "complexity_after <= :score_to",
     "tokens_from": "prompt_tokens + completion_tokens >= :tokens_from",
     "cost_from": "(prompt_tokens * :price_in + completion_tokens * :price_out) / 1e6 >= :cost",
-    "text": "(instr(lower(sample), lower(:text)) OR instr(lower(caption), lower(:text)))",
+    "text": f"(instr(lower(sample), lower(:text)) OR instr(lower(caption), lower(:text)) OR caption = '' AND {_ASKED})",
 }
 
 
 # Lines of pending samples are out of date: there are as many as are in flight, so they are made anew.
-_SETTLED: Final = "SELECT {columns} FROM sample_totals WHERE run = :run AND status <> 'pending' AND {where}"
+_SETTLED: Final = "SELECT {columns} FROM sample_totals line WHERE run = :run AND status <> 'pending' AND {where}"
 _PENDING: Final = (
-    "SELECT {columns} FROM v_sample_totals WHERE run = :run AND sample IN"
+    "SELECT {columns} FROM v_sample_totals line WHERE run = :run AND sample IN"
     " (SELECT sample FROM sample_totals WHERE run = :run AND status = 'pending') AND {where}"
 )
 

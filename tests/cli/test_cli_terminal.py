@@ -19,6 +19,8 @@ def test_names_and_tables_are_readable(evolgraph: Run, url: str) -> None:
         lines = evolgraph("trace", "list", "a[v2]:100:.db", COLUMNS=str(columns)).out.splitlines()
         assert [line.split()[0] for line in lines[2:]] == ["astronaut", "cat"], "a sample takes one line"
         assert "not-improved" in lines[3]
+    piped = evolgraph("trace", "list", "a[v2]:100:.db", COLUMNS="").out.splitlines()
+    assert "exhausted  " in piped[2] and "perception" in " ".join(piped[2:])
 
 
 async def test_what_a_server_says_cannot_stop_the_progress(

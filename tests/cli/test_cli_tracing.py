@@ -43,7 +43,9 @@ async def test_list_filters_and_sorts(run: Run) -> None:
     for how in ("--json", "--ndjson"):
         cut = run("trace", "list", "run.db", "--limit", "1", how)
         assert (len(cut.out.splitlines()), cut.err) == (1, "1 of 3 samples: see --limit and --offset\n")
-    assert run("trace", "list", "run.db", "--direction", "nowhere").err == "no sample is like that\n"
+    told = run("trace", "list", "run.db", "--direction", "nowhere", "--reason", "not-correct").err
+    assert told == "no sample is like that; no direction 'nowhere' in this run, but perception, reasoning\n"
+    assert run("trace", "list", "run.db", "--text", "nowhere").err == "no sample is like that\n"
     assert "needs --price-in" in run("trace", "list", "run.db", "--cost-from", "1").line
     assert "none of position" in run("trace", "list", "run.db", "--sort", "id;drop").line
 

@@ -101,6 +101,20 @@ async def test_a_page_is_told_how_many_there_are(
     assert (count, [one.sample for one in page]) == expected
 
 
+async def test_a_sample_without_a_caption_is_found_by_what_its_seed_asked(tmp_path: Path, written: Written) -> None:
+    await fill(tmp_path / "run.db", written)
+    with sqlite3.connect(tmp_path / "run.db") as db:
+        db.execute("UPDATE sample_totals SET caption = '' WHERE sample = 'b'")
+        key = ("r", "b", 0, 1, "z", "seed", '{"id": "z", "question": "Is it Raining?"}')
+        db.execute(
+            "INSERT INTO generations (run, sample, round, take, qa, outcome, content) VALUES (?,?,?,?,?,?,?)", key
+        )
+    db.close()
+    with reading(tmp_path / "run.db") as db:
+        assert [one.sample for one in listed(db, "r", Filter(text="raining")).samples] == ["b"]
+        assert listed(db, "r", Filter(text="question")).total == 0
+
+
 async def test_sums_count_every_row_once(tmp_path: Path, written: Written) -> None:
     path, late = tmp_path / "run.db", 3 * 10**9
     async with Store.open(path) as store:
