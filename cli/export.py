@@ -56,6 +56,7 @@ def export(
     """
     from ..graph.exporting import Plan
     from ..graph.exporting import export as write
+    from ..samples.exports.choice import NEAR_DUPLICATES
     from .view import run_images
 
     chosen |= {"image_root": image_root or run_images(store), "duplicates": duplicates == "keep"}
@@ -70,4 +71,5 @@ def export(
         err=True,
     )
     for reason, count in told["left_out"].items():
-        click.echo(f"left out: {reason}: {count}", err=True)
+        hint = " (--duplicates keep takes them)" if reason == NEAR_DUPLICATES else ""
+        click.echo(f"left out: {reason}: {count}{hint}", err=True)

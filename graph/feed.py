@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
-from ..samples.formats.reader import Extent, Rejected, image_folder, read
+from ..samples.formats.reader import Extent, FormatError, Rejected, image_folder, read
 from ..samples.images import ImageRoot
 from ..samples.sample import Sample
 from .identity import RunError
@@ -58,6 +58,7 @@ class Feed:
         hosts: Collection[str],
         workers: int = 1,
     ) -> None:
+        self._folder = images
         folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
         self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
         self._extent, self._limit = Extent(), limit
@@ -81,6 +82,8 @@ class Feed:
 
         Raises FormatError.
         """
+        if self._folder and not self._folder.is_dir():
+            raise FormatError("no such folder of images", where=str(self._folder), remedy="name the one they are in")
         self._first = await self._next(_FIRST if self._early else READ_AHEAD)
 
     async def batches(self) -> AsyncIterator[Batch]:

@@ -89,8 +89,18 @@ def made(name: str, settings: Mapping[str, Any]) -> Policy:
     try:
         return factory(**settings)
     except (TypeError, AttributeError, KeyError, ValueError) as error:
-        remedy = "for example fixed:perception=2,reasoning=1,interaction=1" if name == "fixed" else ""
-        raise PolicyError(f"cannot be built from {settings or 'its name alone'}", where=name, remedy=remedy) from error
+        told = f"cannot be built from {dict(settings) or 'its name alone'}"
+        raise PolicyError(told, where=name, remedy=_settings_of(name, factory)) from error
+
+
+def _settings_of(name: str, factory: Callable[..., Policy]) -> str:
+    """What a policy is built from, for whoever gave it something else."""
+    if name == "fixed":
+        return "for example fixed:perception=2,reasoning=1,interaction=1"
+    takes = ", ".join(signature(factory).parameters)
+    if name == "softmax":
+        return f"it comes in the file that `policy tune` writes, with {takes}"
+    return f"it takes {takes}" if takes else "it takes no settings"
 
 
 def _numbers(text: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ from ..novelty import Place
 
 ALL: Final = "all"
 FINAL: Final = "final"
+NEAR_DUPLICATES: Final = "near duplicates of another sample's question about the same image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Choice:
             elif self.min_score is not None and (version.score or 0) < self.min_score:
                 tally.left[f"questions of a complexity below {self.min_score:g}"] += 1
             elif Place(sample, version.qa.id, version.round) in self.duplicates:
-                tally.left["near duplicates of another sample's question about the same image"] += 1
+                tally.left[NEAR_DUPLICATES] += 1
             else:
                 kept.append(version)
         return tuple(kept)

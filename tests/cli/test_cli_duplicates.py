@@ -45,7 +45,7 @@ def test_copies_are_left_out_and_counted(run: Run, home: Path) -> None:
     assert [json.loads(row)["id"] for row in (home / "out.jsonl").read_text().splitlines()] == ["a"]
     reason = "near duplicates of another sample's question about the same image"
     assert told["left_out"][reason] == everything["counts"]["questions"] * 2 / 3
-    assert f"left out: {reason}: {told['left_out'][reason]}" in lines
+    assert f"left out: {reason}: {told['left_out'][reason]} (--duplicates keep takes them)" in lines
     assert told["options"]["duplicates"] == "leave-out"
     assert reason in (home / "out.jsonl.README.md").read_text()
 

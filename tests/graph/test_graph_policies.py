@@ -82,7 +82,8 @@ def test_a_policy_is_loaded_from_a_toml_file(tmp_path: Path) -> None:
         ("fixed", "fixed: cannot be built from its name alone (for example fixed:"),
         ("fixed:reasoning=much", "cannot read the numbers 'reasoning=much' (write name=number"),
         ("fixed:reasoning", "cannot read the numbers 'reasoning'"),
-        ("uniform:reasoning=1", "uniform: cannot be built from {'reasoning': 1.0}"),
+        ("uniform:reasoning=1", "uniform: cannot be built from {'reasoning': 1.0} (it takes no settings)"),
+        ("ucb:speed=1", "ucb: cannot be built from {'speed': 1.0} (it takes width, floor)"),
         ("absent.toml", "absent.toml: no such policy file"),
     ],
 )

@@ -21,7 +21,7 @@ from evolgraph.endpoints.errors import EndpointError
 from evolgraph.errors import EvolgraphError
 from evolgraph.graph import Outcome, Settings, evolve
 from evolgraph.graph.identity import RunError, claim
-from evolgraph.samples.formats.reader import read
+from evolgraph.samples.formats.reader import FormatError, read
 from evolgraph.samples.images import ImageRoot
 from evolgraph.samples.sample import Sample
 from evolgraph.store.check import examine
@@ -287,6 +287,11 @@ async def test_an_image_that_is_gone_fails_its_sample_alone(tmp_path: Path, endp
     assert outcomes[gone.id].status == "failed"
     assert outcomes[gone.id].reason.startswith("image: ")
     assert outcomes[samples[1].id].status == "exhausted"
+
+
+async def test_a_folder_of_images_that_is_not_there_is_refused(tmp_path: Path, endpoints: list[Endpoint]) -> None:
+    with pytest.raises(FormatError, match="gone: no such folder of images"):
+        await start(tmp_path / "run.db", images=tmp_path / "gone", endpoints=endpoints)
 
 
 async def test_two_samples_of_one_id_are_refused_by_name(tmp_path: Path, endpoints: list[Endpoint]) -> None:
