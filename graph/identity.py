@@ -70,7 +70,11 @@ async def claim(
         await change_fingerprint(store, known.id, identity)
         return known
     if changed := difference(known.fingerprint, identity):
-        remedy = f"add --extend to go on with more, or {anew}" if _extends(known.fingerprint, identity) else anew
+        remedy = anew
+        if _extends(known.fingerprint, identity):
+            remedy = f"add --extend to go on with more, or {anew}"
+        elif _extends(identity, known.fingerprint):
+            remedy = f"go on with what it was extended to, or {anew}"
         raise RunError(f"the store holds a run with other settings: {changed}", where=str(store.path), remedy=remedy)
     return known
 

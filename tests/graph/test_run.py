@@ -308,7 +308,7 @@ async def test_more_rounds_go_on_from_where_the_run_had_ended(tmp_path: Path, en
     assert (first.summary.calls, more.summary.calls) == (20, 20)
     assert more.query("SELECT DISTINCT rounds FROM v_settled") == [(2,)]
     assert more.query("SELECT count(*) FROM v_settled") == [(10,)]
-    with pytest.raises(RunError, match="rounds was 2, is 1"):
+    with pytest.raises(RunError, match=r"rounds was 2, is 1.*go on with what it was extended to, or name another"):
         await start(tmp_path / "run.db", endpoints=endpoints, rounds=1, extend=True)
 
 
