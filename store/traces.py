@@ -109,10 +109,13 @@ class RunTotals:
 
 
 _UNRULED = "NOT accepted AND (stage = 'agent' OR (stage = 'judge' AND score_after IS NULL))"
-_END = f"CASE WHEN accepted THEN 'accepted' WHEN {_UNRULED} THEN 'lost' ELSE 'rejected' END"
-"""What became of a verdict's pair."""
-_ENDS = "SELECT {end}, count(*) FROM verdicts WHERE run = ? GROUP BY 1"
-_REASONS = """SELECT code, count(*), min(reason) FROM verdicts WHERE run = ? AND {end} = ?
+_RULED_LATER = """EXISTS (SELECT 1 FROM verdicts w
+    WHERE (w.run, w.sample, w.round, w.qa) = (v.run, v.sample, v.round, v.qa) AND w.take > v.take)"""
+_END = f"""CASE WHEN accepted THEN 'accepted' WHEN {_UNRULED} AND {_RULED_LATER} THEN 'made good'
+    WHEN {_UNRULED} THEN 'lost' ELSE 'rejected' END"""
+"""What became of a verdict's pair; what was lost may have been made good when its sample was taken up again."""
+_ENDS = "SELECT {end}, count(*) FROM verdicts v WHERE run = ? GROUP BY 1"
+_REASONS = """SELECT code, count(*), min(reason) FROM verdicts v WHERE run = ? AND {end} = ?
     GROUP BY code ORDER BY 2 DESC, 1"""
 _ENDED = """SELECT direction, count(*) FROM decisions d
     WHERE run = ? AND EXISTS (SELECT 1 FROM rewards r WHERE (r.run, r.sample, r.round) = (d.run, d.sample, d.round))

@@ -395,6 +395,7 @@ async def test_failed_samples_are_taken_up_again_and_others_left_alone(
     assert (other.summary.failed, other.summary.calls) == (1, 0)
     again = await start(store, samples, images=folder, endpoints=endpoints, retry_failed="image")
     assert (again.summary.failed, again.summary.exhausted, again.summary.calls) == (0, 3, 4)
+    assert (broken.summary.lost, other.summary.lost, again.summary.lost) == (3, 3, 0), "made good"
     assert again.query("SELECT take, status FROM settled WHERE sample = 'astronaut' ORDER BY take") == [
         (0, "failed"),
         (1, "exhausted"),
