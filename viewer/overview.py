@@ -164,7 +164,10 @@ def _calls(asked: Asked) -> dict[str, Any]:
 
 
 def _throughput(asked: Asked) -> dict[str, Any]:
-    """Calls and tokens that ended in each of up to 60 equal stretches of the run, with the rates a second."""
+    """Calls and tokens that ended in each of up to 60 equal stretches of the run, with the rates a second.
+
+    The mean is over the stretches in which calls ended: a run may have stood still between two starts.
+    """
     first, last = asked.db.execute(
         "SELECT min(second), max(second) FROM call_totals WHERE run = ? AND calls", (asked.run,)
     ).fetchone()
@@ -186,6 +189,6 @@ def _throughput(asked: Asked) -> dict[str, Any]:
         "tokens": tokens[:used],
         "peak_calls_s": max(calls) / seconds,
         "peak_tokens_s": max(tokens) / seconds,
-        "mean_calls_s": sum(calls) / (used * seconds),
+        "mean_calls_s": sum(calls) / (len(rows) * seconds),
         "bars": drawing.bars(calls[:used], 640, 110, 2),
     }

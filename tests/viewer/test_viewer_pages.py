@@ -38,6 +38,8 @@ async def test_the_overview_counts_what_happened(site: Site) -> None:
     assert twin["codes"] == [{"code": "not-correct", "count": 1, "share": 1.0}]
     assert twin["calls"]["errors"] == [{"kind": "timeout", "count": 1, "share": 1.0}]
     assert (twin["calls"]["count"], sum(twin["throughput"]["calls"])) == (5, 5)
+    busy = sum(1 for count in twin["throughput"]["calls"] if count)
+    assert twin["throughput"]["mean_calls_s"] == 5 / (busy * twin["throughput"]["step_s"])
     assert twin["cost"] == pytest.approx((5 * 100 + 2 * 5 * 20) / 1e6)
 
 
