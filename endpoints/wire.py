@@ -54,7 +54,8 @@ def _logical_part(part: TextPart | ImagePart) -> dict[str, Any]:
 def ledger_key(call: Call, model: str, sampling: dict[str, Any], messages: list[dict[str, Any]]) -> str:
     """Hex SHA-256 of what a call is: never of where it is sent, when, or how often.
 
-    Nor of `max_tokens`: what was said in full under one limit stands under a higher one.
+    Nor of `max_tokens`: what was said under one limit stands under a higher one. So does a reply that was cut off; only
+    a sample that is taken up again asks anew.
     """
     who = call.key
     shaping = {name: value for name, value in sampling.items() if name != "max_tokens"}

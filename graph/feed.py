@@ -23,8 +23,11 @@ class Rows(Protocol):
     """Where a run gets its rows from: `Feed`, or whoever shares the seeds out among several runs."""
 
     images: ImageRoot
-    whole: bool
-    """Whether these are all rows of the seeds, and not the first so many."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the batches, once they have ended, were all rows of the seeds, and not the first so many."""
+        ...
 
     @property
     def expected(self) -> int:
@@ -62,7 +65,7 @@ class Feed:
         folder = image_folder(seeds) if isinstance(seeds, Path) else Path.cwd()
         self.images = ImageRoot(images or folder, kept=kept, hosts=hosts)
         self._extent, self._limit = Extent(), limit
-        self.whole = limit is None
+        self._read = 0
         self._known = len(seeds) if isinstance(seeds, Sized) else 0
         if isinstance(seeds, Path):
             found = read(seeds, self.images, layout=layout, extent=self._extent)
@@ -71,6 +74,11 @@ class Feed:
         self._rows = enumerate(islice(found, limit))
         self._first: Batch | None = None
         self._early = workers > READ_AHEAD
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are read once the batches have ended: there is no limit, or it was not reached."""
+        return self._limit is None or self._read < self._limit
 
     @property
     def expected(self) -> int:
@@ -94,7 +102,9 @@ class Feed:
             batch = await self._next()
 
     async def _next(self, count: int = READ_AHEAD) -> Batch:
-        return await asyncio.to_thread(lambda: list(islice(self._rows, count)))
+        batch = await asyncio.to_thread(lambda: list(islice(self._rows, count)))
+        self._read += len(batch)
+        return batch
 
 
 def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:

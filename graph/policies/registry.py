@@ -97,7 +97,10 @@ def _settings_of(name: str, factory: Callable[..., Policy]) -> str:
     """What a policy is built from, for whoever gave it something else."""
     if name == "fixed":
         return "for example fixed:perception=2,reasoning=1,interaction=1"
-    takes = ", ".join(signature(factory).parameters)
+    try:
+        takes = ", ".join(signature(factory).parameters)
+    except ValueError:  # one written in C may have none to tell
+        return ""
     if name == "softmax":
         return f"it comes in the file that `policy tune` writes, with {takes}"
     return f"it takes {takes}" if takes else "it takes no settings"

@@ -417,7 +417,7 @@ async def test_bad_rows_stay_on_record_until_all_seeds_are_read_again(
     assert (part.summary.samples, part.summary.quarantined) == (9, 1)
     assert part.query("SELECT * FROM quarantine") == told
     (folder / "seeds.json").write_text(json.dumps(rows[:8]))
-    last = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints, rounds=1)
+    last = await start(tmp_path / "run.db", folder / "seeds.json", endpoints=endpoints, rounds=1, limit=50)
     assert (last.summary.quarantined, last.query("SELECT * FROM quarantine")) == (0, [])
 
 
