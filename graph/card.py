@@ -55,7 +55,8 @@ def card(
         scored=_scored(before, after),
         figure=_figure,
         each=lambda contents, count: _figure(count / contents.questions if contents.labelled else None),
-        share=lambda contents, count: f"{count / contents.questions:.1%}" if contents.labelled else "-",
+        share=_share,
+        told=lambda contents, count: _share(contents, count) if contents.labelled else "-",
     )
 
 
@@ -90,6 +91,10 @@ def _scored(before: Contents, after: Contents) -> str:
     if not any(unjudged):
         return ""
     return f"; {unjudged[0]:,} of the seed questions and {unjudged[1]:,} in this file were never judged"
+
+
+def _share(contents: Contents, count: int) -> str:
+    return f"{count / contents.questions:.1%}" if contents.questions else "-"
 
 
 def _figure(value: float | None) -> str:

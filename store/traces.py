@@ -109,11 +109,11 @@ class RunTotals:
 
 
 _UNRULED = "NOT accepted AND (stage = 'agent' OR (stage = 'judge' AND score_after IS NULL))"
-_RULED_LATER = """EXISTS (SELECT 1 FROM verdicts w
+_RETAKEN = """EXISTS (SELECT 1 FROM verdicts w
     WHERE (w.run, w.sample, w.round, w.qa) = (v.run, v.sample, v.round, v.qa) AND w.take > v.take)"""
-_END = f"""CASE WHEN accepted THEN 'accepted' WHEN {_UNRULED} AND {_RULED_LATER} THEN 'made good'
+_END = f"""CASE WHEN accepted THEN 'accepted' WHEN {_UNRULED} AND {_RETAKEN} THEN 'retaken'
     WHEN {_UNRULED} THEN 'lost' ELSE 'rejected' END"""
-"""What became of a verdict's pair; what was lost may have been made good when its sample was taken up again."""
+"""What became of a verdict's pair. Of one that was lost and `retaken` with its sample, the later verdict counts."""
 _ENDS = "SELECT {end}, count(*) FROM verdicts v WHERE run = ? GROUP BY 1"
 _REASONS = """SELECT code, count(*), min(reason) FROM verdicts v WHERE run = ? AND {end} = ?
     GROUP BY code ORDER BY 2 DESC, 1"""

@@ -79,8 +79,8 @@ class Contents:
 
     @property
     def labelled(self) -> bool:
-        """Whether any of them has skills or steps; what LLaVA's layout tells has neither, nor a form."""
-        return bool(self.skills or self.steps)
+        """Whether any of them has skills, steps or a form of its own; LLaVA's layout tells none, and all are open."""
+        return bool(self.skills or self.steps or self.forms.keys() - {"open"})
 
     @property
     def complexity(self) -> float | None:

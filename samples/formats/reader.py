@@ -91,10 +91,10 @@ def read(
     """The samples of the seed file `path` in order, and in their places the rows that were rejected.
 
     `images` is the image root; by default the folder of the file. `layout` is the name of the one that all rows are
-    read in; by default each is recognised. What is not kept (labels outside the vocabularies, system turns) is
-    counted in `unknown`; how far the file has been read is noted in `extent`. Every image is decoded once, so this
-    blocks: in a coroutine use `read_ahead`. Memory stays flat but for the ids. Raises FormatError when the file as a
-    whole cannot be read, which can come after the first rows.
+    read in; by default each is recognised. What is not kept (labels outside the vocabularies, system turns, ids that
+    other rows have) is counted in `unknown`; how far the file has been read is noted in `extent`. Every image is
+    decoded once, so this blocks: in a coroutine use `read_ahead`. Memory stays flat but for the ids and a hash of each
+    row. Raises FormatError when the file as a whole cannot be read, which can come after the first rows.
     """
     root = images if isinstance(images, ImageRoot) else ImageRoot(images or image_folder(path))
     reading = _Reading(root, _layout(layout), Counter() if unknown is None else unknown)
@@ -171,14 +171,22 @@ class _Reading:
         LLaVA's files ask of an image in several rows of one id, and published MMEvol files repeat ids. A row that
         says what another said, under the same id, is refused.
         """
-        for name in (draft.id, draft.spare_id, f"{draft.id}-{_digest(draft)}"):
-            if name and name not in self.taken:
+        for name in _names(draft):
+            if name not in self.taken:
                 return name
-            if name and self.said[(first := self.taken[name]) - 1] == self.said[-1]:
+            if self.said[(first := self.taken[name]) - 1] == self.said[-1]:
                 told = f"duplicate id {draft.id!r}: row {first} has it too and says the same"
                 raise RowError("id", told, "leave one of them out")
-        told = f"duplicate id {draft.id!r}: other rows have it and {name!r}"
+        told = f"duplicate id {draft.id!r}: other rows have it and what could be made of it"
         raise RowError("id", told, "give each its own id")
+
+
+def _names(draft: Draft) -> Iterator[str]:
+    """What a row may go by, the best first; a digest is only made where it is needed."""
+    yield draft.id
+    if draft.spare_id:
+        yield draft.spare_id
+    yield f"{draft.id}-{_digest(draft)}"
 
 
 def _written_id(row: object) -> str:

@@ -50,6 +50,10 @@ def test_seeds_without_labels_are_not_told_to_have_none_of_what_labels_tell(evol
     assert (told["questions"] > 0, told["skills"], told["steps"], told["objects"]) == (True, None, None, None)
     assert evolgraph("export", "seeds.db", "--format", "llava", "-o", "out.json").code == 0
     assert "| skills a question | - |" in (tmp_path / "out.json.README.md").read_text()
+    words = ("export", "seeds.db", "--rounds", "0", "--duplicates", "keep", "--format", "llava", "-o", "seeds.out.json")
+    assert evolgraph(*words).code == 0
+    card = (tmp_path / "seeds.out.json.README.md").read_text()
+    assert "| open | - | - |" in card and "| seed | 100.0% |" in card
 
 
 def mean(values: list[float]) -> float:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from evolgraph.cli.showing import show
+from evolgraph.store.ledger import Ledger
 from evolgraph.store.store import Store
 from PIL import Image as Picture
 
-from .conftest import RUN, Site, begun, ended, fill, picture, serving
+from .conftest import RUN, Site, begun, call, ended, fill, picture, serving
 
 
 async def test_the_address_leads_to_the_one_run(site: Site) -> None:
@@ -27,6 +28,16 @@ async def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
         assert b"evolgraph evolve SEEDS --store new.db" in body
 
 
+async def test_a_pause_between_two_starts_does_not_slow_the_mean(tmp_path: Path) -> None:
+    await fill(tmp_path / "run.db")
+    async with Store.open(tmp_path / "run.db") as store:
+        await Ledger(store, RUN).record(call("third", 1000, "judge"))
+    async for site in serving(tmp_path / "run.db"):
+        told = (await site.json("overview"))["throughput"]
+        assert sum(told["calls"]) == 6
+        assert told["mean_calls_s"] == 6 / (2 * told["step_s"]), "calls ended in two stretches of many"
+
+
 async def test_the_overview_counts_what_happened(site: Site) -> None:
     page, twin = await site.page("overview"), await site.json("overview")
     assert "2 of 3 samples settled" in " ".join(page.text.split())
@@ -38,8 +49,6 @@ async def test_the_overview_counts_what_happened(site: Site) -> None:
     assert twin["codes"] == [{"code": "not-correct", "count": 1, "share": 1.0}]
     assert twin["calls"]["errors"] == [{"kind": "timeout", "count": 1, "share": 1.0}]
     assert (twin["calls"]["count"], sum(twin["throughput"]["calls"])) == (5, 5)
-    busy = sum(1 for count in twin["throughput"]["calls"] if count)
-    assert twin["throughput"]["mean_calls_s"] == 5 / (busy * twin["throughput"]["step_s"])
     assert twin["cost"] == pytest.approx((5 * 100 + 2 * 5 * 20) / 1e6)
 
 
